@@ -1,0 +1,67 @@
+# `make demo` shows it, `make test` proves it. Needs make and python3 >= 3.11; everything else goes into .venv.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+WORKERS ?= 2
+PYTEST_ARGS ?=
+BENCH_JSON ?= .cache/bench.json
+STAMP := .venv/.installed
+
+.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers bench format clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+
+setup: $(STAMP) ## make .venv with Crocevia and everything its tests need
+
+# Editable: a new module is seen at once; a new dependency, entry point or top-level package changes pyproject.toml,
+# which is what this rule watches.
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Crocevia needs Python 3.11 or later and $(PYTHON) is {v[0]}.{v[1]}: say make PYTHON=python3.12")'
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=77'
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+demo: setup ## play a day of a small company and open one page on it
+	.venv/bin/crocevia demo
+
+test: setup lint types imports tests ## everything that needs no other server (under ten minutes)
+
+lint: setup
+	.venv/bin/ruff check
+	.venv/bin/ruff format --check
+
+types: setup
+	.venv/bin/mypy
+
+imports: setup
+	.venv/bin/lint-imports --config setup.cfg
+
+tests: setup
+	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers' $(PYTEST_ARGS)
+
+coverage: setup ## the same tests, with what they do not reach
+	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers' --cov --cov-config=setup.cfg --cov-report=term $(PYTEST_ARGS)
+
+peers-packages: setup
+	.ci/peers-packages
+
+test-peers: setup peers-packages ## the tests against real servers and a real browser (installs them as root on Debian)
+	.venv/bin/python -m pytest -m peers $(PYTEST_ARGS)
+
+bench: setup ## figures, each with its floor
+	@mkdir -p $(dir $(BENCH_JSON))
+	.venv/bin/python -m benchmarks --json $(BENCH_JSON)
+
+format: setup ## put the code in order
+	.venv/bin/ruff check --fix
+	.venv/bin/ruff format
+
+clean: ## forget everything made here
+	rm -rf .venv .cache build dist .coverage .coverage.* htmlcov .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
