@@ -1,5 +1,7 @@
 """What every test may ask for."""
 
+import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -14,3 +16,14 @@ def corpus() -> Path:
     if not path.is_dir():
         pytest.skip("no corpus of recorded vendor input at ../shared/corpus")
     return path
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a skipped test of the peers lane where the lane must be whole (CROCEVIA_PEERS_REQUIRED=1)."""
+    report = yield
+    required = os.environ.get("CROCEVIA_PEERS_REQUIRED") == "1"
+    if required and report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("peers"):
+        report.outcome = "failed"
+        report.longrepr = f"a peer is required here and is missing: {report.longreprtext}"
+    return report
