@@ -8,25 +8,34 @@ PYTHON ?= python3
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH_JSON ?= .cache/bench.json
-STAMP := .venv/.installed
+RUNNABLE := .venv/.installed
+TESTABLE := .venv/.installed-with-tests
 
 .PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers bench format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-setup: $(STAMP) ## make .venv with Crocevia and everything its tests need
+setup: $(TESTABLE) ## make .venv with Crocevia and everything its tests need
 
 # Editable: a new module is seen at once; a new dependency, entry point or top-level package changes pyproject.toml,
-# which is what this rule watches.
-$(STAMP): pyproject.toml
+# which is what these rules watch. Not compiled while installing: half the time, and most modules are never imported.
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-compile
+
+$(RUNNABLE): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and f"Crocevia needs Python 3.11 or later and $(PYTHON) is {v[0]}.{v[1]}: say make PYTHON=python3.12")'
+	@echo "installing Crocevia into .venv (about a minute the first time)"
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'setuptools>=77'
-	.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(PIP_INSTALL) --upgrade 'setuptools>=77'
+	@$(PIP_INSTALL) --no-build-isolation --editable .
 	@touch $@
 
-demo: setup ## play a day of a small company and open one page on it
+$(TESTABLE): $(RUNNABLE)
+	@echo "installing what the tests need"
+	@$(PIP_INSTALL) --no-build-isolation --editable '.[test]'
+	@touch $@
+
+demo: $(RUNNABLE) ## play a day of a small company and open one page on it
 	.venv/bin/crocevia demo
 
 test: setup lint types imports tests ## everything that needs no other server (under ten minutes)
