@@ -8,6 +8,7 @@ what else it is: ``<!-- file: NAME -->`` is written to that file, and can be imp
 import ast
 import inspect
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from crocevia import hookspecs
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = [path for path in (_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))) if path.exists()]
+_PAGES_WITH_CODE = [page for page in _PAGES if "```python" in page.read_text()]
 _BLOCK = re.compile(
     r"(?:^<!-- (?P<mark>file|not run): (?P<value>[^\n]+) -->\n+)?^```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^```$",
     re.MULTILINE | re.DOTALL,
@@ -71,15 +73,25 @@ def test_no_hook_is_documented_that_does_not_exist() -> None:
     assert mentioned - set(_signatures()) == set()
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=_page_id)
-def test_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each Python block of the page runs after those above it, as a reader would type them."""
+@pytest.fixture
+def reader_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder that Python imports from; what was imported from it is forgotten for the next page."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").is_relative_to(tmp_path):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", _PAGES_WITH_CODE, ids=_page_id)
+def test_examples_of_a_page_run(page: Path, reader_folder: Path) -> None:
+    """Each Python block of the page runs after those above it, as a reader would type them."""
     namespace: dict[str, Any] = {"__name__": "example"}
     for block in _blocks(page):
         if block.mark == "file":
-            target = tmp_path / str(block.value)
+            target = reader_folder / str(block.value)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.code)
         if block.language != "python" or ">>>" in block.code:
@@ -90,21 +102,20 @@ def test_examples_of_a_page_run(page: Path, tmp_path: Path, monkeypatch: pytest.
             exec(code, namespace)  # noqa: S102 -- running the page's own example is the test
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=_page_id)
-def test_settings_of_a_page_are_toml(page: Path) -> None:
+def test_settings_in_pages_are_toml() -> None:
     """Each block of settings can be read as it is printed."""
     problems = []
-    for block in _blocks(page):
-        if block.language == "toml":
-            try:
-                tomllib.loads(block.code)
-            except tomllib.TOMLDecodeError as error:
-                problems.append(f"line {block.line}: {error}")
+    for page in _PAGES:
+        for block in _blocks(page):
+            if block.language == "toml":
+                try:
+                    tomllib.loads(block.code)
+                except tomllib.TOMLDecodeError as error:
+                    problems.append(f"{_page_id(page)}:{block.line}: {error}")
     assert problems == []
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=_page_id)
-def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+def test_links_in_pages_lead_somewhere() -> None:
     """A link to another file of the project names one that is there."""
-    targets = [target for target in _LINK.findall(page.read_text()) if "://" not in target and ":" not in target]
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+    links = {(page, target) for page in _PAGES for target in _LINK.findall(page.read_text()) if ":" not in target}
+    assert {(_page_id(page), target) for page, target in links if not (page.parent / target).exists()} == set()
