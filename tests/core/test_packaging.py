@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("packaging")
+
 _ROOT = Path(__file__).resolve().parents[2]
 _SOURCE_ROOTS = ("core", "plugins", "contrib")
 _NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.egg-info", "build")
