@@ -121,8 +121,15 @@ class Writer:
         """The outcome of the one record that Tryton refuses."""
         write = item.write
         what = f"{self._connection}: {model} {write.id or 'new'} (ours: {write.key})"
-        if write.id and not self._reader.fetch(model, [write.id], []):
-            return GoneError(f"{what} was deleted in Tryton", code=error.code)
+        if write.id:
+            names = ["active", "replaced_by"] if model == PARTY else []
+            row = next(iter(self._reader.rows(model, "id", [item.id], names)), None)
+            if row is None:
+                return GoneError(f"{what} was deleted in Tryton", code=error.code)
+            if survivor := row.get("replaced_by"):
+                return _merged(what, survivor)
+            if not row.get("active", True):  # Tryton lets nobody change what is archived
+                return RejectedError(f"{what} is archived; activate it in Tryton and replay", code=error.code)
         if isinstance(error, RefusedError):
             return RejectedError(f"{what}: {error}{self._labels(model, error)}", code=error.code)
         return error
@@ -171,10 +178,14 @@ class Writer:
         for place, id_ in written.items():
             outcome, row = self._outcomes[place], rows.get(id_, {})
             if survivor := row.get("replaced_by"):
-                what = f"{self._connection}: {model} {id_} (ours: {batch[place].key}) was merged in Tryton"
-                self._outcomes[place] = GoneError(f"{what} into {survivor}", survivor=str(survivor))
+                what = f"{self._connection}: {model} {id_} (ours: {batch[place].key})"
+                self._outcomes[place] = _merged(what, survivor)
             elif isinstance(outcome, Written):
                 self._outcomes[place] = evolve(outcome, version=row.get("_timestamp"))
+
+
+def _merged(what: str, survivor: int) -> GoneError:
+    return GoneError(f"{what} was merged in Tryton into {survivor}", survivor=str(survivor))
 
 
 def _with_id(item: _Item, id_: str) -> _Item:
