@@ -58,13 +58,13 @@ def _slower(scope: str = "connection", **after: float) -> Decision:
     return Decision(ThrottledError, "it waits and is tried again", timedelta(**after) if after else None, scope)
 
 
-_TOKEN = "put a valid access token in the settings and run `crocevia check`"
+_NEW_KEY = "put a valid access token in the settings and run `crocevia check`"
 _PERMISSION = "give the token's system user the permission and the asset, then run `crocevia check`"
 _TEMPLATE = "mend the template or its parameters, then replay it"
 
 CODES: dict[int, Decision] = {
     # the Graph API's own
-    0: _auth(_TOKEN),
+    0: _auth(_NEW_KEY),
     2: _again(minutes=1),
     3: _auth(_PERMISSION),
     4: _slower(minutes=1),
@@ -73,8 +73,8 @@ CODES: dict[int, Decision] = {
     32: _slower(minutes=1),
     33: _rejected("the number in the settings is gone: run `crocevia check`"),
     100: _rejected("Meta does not accept the call's parameters: look at the message, then replay it"),
-    102: _auth(_TOKEN),
-    190: _auth(_TOKEN),
+    102: _auth(_NEW_KEY),
+    190: _auth(_NEW_KEY),
     368: _auth("the account is restricted for a policy violation: see Business Support Home"),
     506: _rejected("the same was just sent: send it again only if meant"),
     613: _slower(minutes=1),
@@ -177,7 +177,7 @@ def error_of(answer: Answer) -> dict[str, Any]:
 
 def _by_status(http: Http, answer: Answer, what: str, code: str | None = None) -> RemoteError:
     """A failure without a code that we know. A server's error leaves open whether the call took effect."""
-    if answer.status >= 500:  # noqa: PLR2004 - HTTP's own boundary
+    if answer.status >= 500:
         said = f"{http.connection}: {what} got HTTP {answer.status} and no reason: it may have happened"
         return OutcomeUnknownError(said, code=code, status=answer.status)
     return http.refusal(answer, code=code, detail=what)

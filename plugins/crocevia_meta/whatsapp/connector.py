@@ -83,7 +83,9 @@ class WhatsApp(Connector[Settings], MetaWebhooks, SendsMessages):
             return
         yield Finding(level="ok", what=f"number {number.get('display_phone_number')}")
         if number.get("quality_rating") == "RED":
-            yield Finding(level="warning", what="quality", do="Meta rates the number RED: fewer sends, better templates")
+            yield Finding(
+                level="warning", what="quality", do="Meta rates the number RED: fewer sends, better templates"
+            )
         if number.get("code_verification_status") not in (None, "VERIFIED"):
             yield Finding(level="problem", what="verification", do="verify the number in WhatsApp Manager")
         if self.settings.business_account_id:

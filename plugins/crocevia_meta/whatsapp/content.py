@@ -35,7 +35,7 @@ class Content:
     kind: str = "message"
 
 
-def read(message: Node, errors_beside: bool = False) -> Content:
+def read(message: Node, *, errors_beside: bool = False) -> Content:
     """The content of one message, with what led to it (an advertisement, a product).
 
     Args:
@@ -159,12 +159,12 @@ def _system(message: Node, type_: str) -> Content:
     return Content(optional_text(required_node(message, type_), "body"), kind="notice")
 
 
-def _welcome(message: Node, type_: str) -> Content:
+def _welcome(_message: Node, _type: str) -> Content:
     """The customer opened the chat for the first time and has written nothing yet."""
     return Content(None, kind="notice")
 
 
-def _placeholder(message: Node, type_: str) -> Content:
+def _placeholder(_message: Node, _type: str) -> Content:
     """A file in the history whose media id comes later, or never: Meta sends those of the last 14 days only."""
     return Content(None, (Attachment(kind="media"),))
 

@@ -63,7 +63,7 @@ def remembered(leaf: Leaf, number: Number) -> Event:
 
 def _seen(message: Node, leaf: Leaf, number: Number, customer: Party) -> InteractionSeen:
     errors_beside = bool(leaf.around.get("value", {}).get("errors"))
-    said = content.read(message, errors_beside)
+    said = content.read(message, errors_beside=errors_beside)
     if message["type"] == "system":
         customer = _moved(message, customer)
     group = optional_id(message, "group_id")

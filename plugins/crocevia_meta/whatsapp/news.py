@@ -71,12 +71,12 @@ def preferred(leaf: Leaf, number: Number) -> Event:
     )
 
 
-def grouped(leaf: Leaf, number: Number) -> Event:
+def grouped(leaf: Leaf, _number: Number) -> Event:
     """One of `groups`."""
     return Ignored(reason=_GROUP, leaf=leaf.pointer)
 
 
-def listed(leaf: Leaf, number: Number) -> Event:
+def listed(leaf: Leaf, _number: Number) -> Event:
     """One of `state_sync`: the address book of the WhatsApp Business app."""
     what = required_text(leaf.node, "type")
     if what != "contact":
@@ -84,6 +84,6 @@ def listed(leaf: Leaf, number: Number) -> Event:
     return Ignored(reason="the address book of the business app, not a touch", leaf=leaf.pointer)
 
 
-def failed(leaf: Leaf, number: Number) -> Event:
+def failed(leaf: Leaf, _number: Number) -> Event:
     """One of `errors` beside messages or in a history: the vendor's own trouble; no customer is named."""
     return Ignored(reason=f"the vendor reports an error: {error_text(leaf.node)}", leaf=leaf.pointer)
