@@ -100,7 +100,7 @@ def mappings() -> tuple[ObjectMapping, ...]:
             key="crocevia_key",
             revision="crocevia_revision",
             lenses=(
-                PartyName(field="name"),
+                PartyName(field="name", placeholder=""),  # Tryton requires no name
                 ContactMechanisms(field=CONTACTS, types=types),
                 Plain(name="language", field="lang", codec=LANGUAGE),
             ),

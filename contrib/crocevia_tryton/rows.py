@@ -53,8 +53,9 @@ def _value(name: str, value: Any) -> tuple[str, Any]:
 
 
 def contact_rows(rows: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    """Sorted `[type, value]` of contact mechanisms of the types we keep; numbers in E.164."""
-    return sorted([row["type"], row["value_compact"]] for row in rows if row["type"] in CONTACT_TYPES)
+    """Sorted `[type, value]` of contact mechanisms of the types we keep, each once; numbers in E.164."""
+    found = {(row["type"], row["value_compact"]) for row in rows if row["type"] in CONTACT_TYPES}
+    return [list(row) for row in sorted(found)]
 
 
 def _scalar(value: Any) -> Any:

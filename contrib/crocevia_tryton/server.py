@@ -16,6 +16,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import metadata
@@ -32,6 +33,7 @@ _PERSON = "admin"
 _MODULE = Path(__file__).parent / "tryton_module"
 _ENTRY_POINT = ("trytond.modules", "crocevia", "crocevia_tryton.tryton_module")
 _INITIALISE_TIMEOUT_S = 600
+_KEPT_S = 30 * 24 * 3600
 _CONFIGURATION = """[database]
 path = {directory}
 uri = sqlite://
@@ -116,7 +118,15 @@ def _initialised(cache: Path) -> Path:
             (building / "password").replace(wanted.with_suffix(".password"))
             (building / f"{_DATABASE}.sqlite").replace(wanted)
             shutil.rmtree(building)
+            _forget_old(cache)
     return wanted
+
+
+def _forget_old(cache: Path) -> None:
+    """Remove what other versions left long ago."""
+    for path in cache.glob("*.*"):
+        if time.time() - path.stat().st_mtime > _KEPT_S:
+            path.unlink()
 
 
 def _fingerprint() -> str:

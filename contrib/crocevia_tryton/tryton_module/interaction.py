@@ -24,7 +24,7 @@ class Interaction(LogsDeletions, ModelSQL, ModelView):
     __name__ = "crocevia.interaction"
     _rec_name = "subject"
 
-    key = fields.Char("Key", states={"readonly": Eval("id", -1) >= 0}, strip=False)
+    key = fields.Char("Key", strip=False)
     revision = fields.Integer("Revision")
     party = fields.Many2One("party.party", "Party", ondelete="CASCADE")
     reply_to = fields.Many2One(

@@ -443,6 +443,19 @@ def test_a_reply_written_in_tryton_is_ready_to_be_sent(tryton: Tryton, person: R
     }
     assert {name: event.values[name] for name in expected} == expected
 
+    key = new("touch")
+    stamped = Write(
+        object="crocevia.interaction",
+        operation="update",
+        key=key,
+        id=event.id,
+        version=event.version,
+        values={"key": key, "revision": 1, "status": "sent", "message_id": "wamid.2"},
+    )
+    [outcome] = tryton.write([stamped])
+    values = fetched(tryton, outcome, TOUCH).values
+    assert (values["key"], values["status"], values["message_id"]) == (key, "sent", "wamid.2")
+
 
 def test_a_copy_of_a_record_does_not_carry_our_key(tryton: Tryton, person: Rpc, new: New) -> None:
     """A person who duplicates a party in Tryton makes another party."""
