@@ -11,6 +11,7 @@ from attrs import frozen
 from crocevia_salesforce.simulator import values
 from crocevia_salesforce.simulator.clock import Clock
 from crocevia_salesforce.simulator.dml import deletes, saves
+from crocevia_salesforce.simulator.dml.convert import Converted, convert_lead
 from crocevia_salesforce.simulator.ledger import CALLS, MUTATIONS
 from crocevia_salesforce.simulator.org import Org
 from crocevia_salesforce.simulator.schema import SObject
@@ -64,6 +65,11 @@ class Administration:
         with self.org.saving(self.org.user_actor) as work:
             return deletes.merge(work, self._object(object_name), master_id, loser_ids)
 
+    def convert_lead(self, lead_id: str, status: str = "Closed - Converted", **more: str) -> Converted:
+        """Convert a lead; ``account_id``, ``contact_id`` and ``opportunity`` as ``convert_lead`` takes them."""
+        with self.org.saving(self.org.user_actor) as work:
+            return convert_lead(work, lead_id, status, **more)
+
     def purge(self, object_name: str, record_id: str) -> None:
         """Take a deleted record out of the recycle bin for good: no query finds it any more."""
         sobject = self._object(object_name)
@@ -75,7 +81,9 @@ class Administration:
         sobject = self._object(object_name)
         with self.org.lock:
             row = self.org.database.row(sobject, record_id)
-        return row and {name: values.to_json(field, row[name]) for f in (sobject.fields,) for field in f.values() if (name := field.name) in row}
+        return row and {
+            field.name: values.to_json(field, row[field.name]) for field in sobject.fields.values() if field.is_stored
+        }
 
     def query(self, soql: str) -> list[dict[str, Any]]:
         """Return what a statement selects, with the whole schema in view, one page at most."""

@@ -8,8 +8,8 @@ import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from crocevia_salesforce.simulator import api, dispatch
-from crocevia_salesforce.simulator.api import auth, collections, composite, query, sobjects, versions
+from crocevia_salesforce.simulator import dispatch
+from crocevia_salesforce.simulator.api import admin, auth, collections, composite, pages, query, sobjects, versions
 from crocevia_salesforce.simulator.errors import refuse
 from crocevia_salesforce.simulator.http import Answer, Call, error_answer
 from crocevia_salesforce.simulator.org import Org
@@ -18,7 +18,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-SURFACE = (auth, collections, composite, query, sobjects, versions)
+SURFACE = (admin, auth, collections, composite, pages, query, sobjects, versions)
 """Importing these fills the routers of ``api``."""
 TRANSPORT = "crocevia.transport"
 MAX_BODY = 150 * 1024 * 1024
@@ -38,7 +38,6 @@ class Application:
     def __init__(self, org: Org, public_url: str | None = None) -> None:
         self.org = org
         self.public_url = public_url
-        self.busy: Callable[[], bool] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the server's start and stop."""
@@ -135,5 +134,3 @@ def _inflate(body: bytes, encoding: str) -> bytes:
     except (OSError, EOFError, zlib.error):
         return body  # what cannot be unpacked cannot be read either: the parser will say so
 
-
-__all__ = ["Application", "api"]
