@@ -1,0 +1,144 @@
+"""How a batch of writes becomes calls: rows, Collections of 200, Composites of five."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+
+from crocevia import Outcome, Write
+from crocevia_salesforce.values import sendable
+
+ROWS_A_COLLECTION = 200
+"""Source: REST API guide v60.0, "sObject Collections"."""
+COLLECTIONS_A_CALL = 5
+"""Source: REST API guide v60.0, "Composite": 25 subrequests, 5 of them Collections or queries; counted as one call."""
+CHARACTERS_A_CALL = 6_000_000
+"""Prudence, not a documented limit: a call of rows as long as 32,000 characters stays one the org answers in time."""
+
+
+@define
+class Row:
+    """One record to write; several writes of one record are one row, the later values over the earlier.
+
+    Attributes:
+        places: Where in the batch the writes stand.
+        outcome: What came of it; None before.
+    """
+
+    object: str
+    operation: str
+    key: str
+    id: str | None
+    values: dict[str, Any]
+    places: list[int] = field(factory=list)
+    outcome: Outcome | None = None
+
+    @property
+    def subject(self) -> str:
+        """Object, our id and the remote id, for messages."""
+        return f"{self.object} {self.key}" + (f" ({self.id})" if self.id else "")
+
+    @property
+    def size(self) -> int:
+        """About how many characters it takes."""
+        return 60 + sum(len(name) + len(str(value)) for name, value in self.values.items())
+
+    def merge(self, write: Write, place: int) -> None:
+        """Take a later write of the same record into this row."""
+        self.places.append(place)
+        self.values.update(_values(write))
+        if write.operation != "upsert":
+            self.operation, self.id = write.operation, write.id
+
+
+@frozen
+class Part:
+    """Rows of one object and one operation: one Collections call."""
+
+    object: str
+    operation: str
+    rows: tuple[Row, ...]
+
+    @property
+    def size(self) -> int:
+        """About how many characters it takes."""
+        return sum(row.size for row in self.rows)
+
+    def halves(self) -> tuple[Part, Part]:
+        """The same rows as two parts."""
+        middle = len(self.rows) // 2
+        return (
+            Part(self.object, self.operation, self.rows[:middle]),
+            Part(self.object, self.operation, self.rows[middle:]),
+        )
+
+    def request(self, key_field: str) -> tuple[str, str, dict[str, Any] | None]:
+        """Method, path below the version, and body. Rows fail one by one, not together."""
+        if self.operation == "delete":
+            listed = ",".join(row.id or "" for row in self.rows)
+            return "DELETE", f"composite/sobjects?ids={listed}&allOrNone=false", None
+        path = f"composite/sobjects/{self.object}/{key_field}" if self.operation == "upsert" else "composite/sobjects"
+        return "PATCH", path, {"allOrNone": False, "records": [self._record(row, key_field) for row in self.rows]}
+
+    def _record(self, row: Row, key_field: str) -> dict[str, Any]:
+        identity = {key_field: row.key} if self.operation == "upsert" else {"id": row.id}
+        return {"attributes": {"type": self.object}, **row.values, **identity}
+
+
+def rows(batch: Sequence[Write]) -> list[Row]:
+    """One row a record, in the order of their first writes: the same key twice in a call fails both."""
+    found: dict[tuple[str, str], Row] = {}
+    for place, write in enumerate(batch):
+        known = found.get((write.object, write.key))
+        if known is None:
+            values = _values(write)
+            found[write.object, write.key] = Row(write.object, write.operation, write.key, write.id, values, [place])
+        else:
+            known.merge(write, place)
+    return list(found.values())
+
+
+def parts(rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, str]) -> Iterator[Part]:
+    """Parts in the order in which they are to be made.
+
+    Args:
+        rows: All rows of the batch.
+        ranks: `{object: place}`: what others point to is written before them.
+        parents: `{object: field}` of the record that a row locks: its rows go together, so that no two
+            transactions wait for one parent.
+    """
+    groups: dict[tuple[int, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((ranks.get(row.object, len(ranks)), row.object, row.operation), []).append(row)
+    order = {"upsert": 0, "update": 1, "delete": 2}
+    for (_, object_name, operation), members in sorted(
+        groups.items(), key=lambda group: (group[0][:2], order[group[0][2]])
+    ):
+        if parent := parents.get(object_name):
+            members.sort(key=lambda row: str(row.values.get(parent) or ""))
+        for piece in _pieces(members, lambda row: row.size, ROWS_A_COLLECTION):
+            yield Part(object_name, operation, tuple(piece))
+
+
+def calls(parts: Sequence[Part]) -> Iterator[list[Part]]:
+    """Parts in fives."""
+    yield from _pieces(parts, lambda part: part.size, COLLECTIONS_A_CALL)
+
+
+def _pieces(items: Any, size: Any, most: int) -> Iterator[list[Any]]:
+    piece: list[Any] = []
+    characters = 0
+    for item in items:
+        if piece and (len(piece) == most or characters + size(item) > CHARACTERS_A_CALL):
+            yield piece
+            piece, characters = [], 0
+        piece.append(item)
+        characters += size(item)
+    if piece:
+        yield piece
+
+
+def _values(write: Write) -> dict[str, Any]:
+    return {name: sendable(value) for name, value in write.values.items()}

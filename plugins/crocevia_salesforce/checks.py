@@ -1,0 +1,99 @@
+"""`crocevia check`: what of the org is right, and what to do where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from crocevia import Finding
+from crocevia.errors import RemoteError
+from crocevia.mapping import ObjectMapping
+from crocevia_salesforce.schemas import Schema, Schemas
+from crocevia_salesforce.settings import Settings
+from crocevia_salesforce.transport import Transport
+
+_PERMISSION_SET = "give the integration user the permission set Crocevia"
+_NEEDED = {"queryable": "read", "createable": "create", "updateable": "edit"}
+_USAGE_WARNING = 0.8
+
+
+def check(
+    transport: Transport, schemas: Schemas, mappings: Sequence[ObjectMapping], settings: Settings
+) -> Iterator[Finding]:
+    """Log in, then one finding for each thing that an org can lack. About one call an object."""
+    try:
+        versions = [entry["version"] for entry in transport.get("/services/data/")]
+    except RemoteError as error:
+        yield Finding(level="problem", what=f"login by {settings.login}", do=str(error))
+        return
+    yield Finding(level="ok", what=f"login by {settings.login}")
+    if settings.api_version not in versions:
+        newest = max(versions, key=float, default="none")
+        yield Finding(
+            level="problem", what="api_version", do=f"the org does not serve {settings.api_version}: set {newest}"
+        )
+        return
+    yield Finding(level="ok", what=f"api_version {settings.api_version}")
+    for mapping in mappings:
+        yield from _object(schemas, mapping)
+    if transport.usage is not None:
+        yield _usage(transport.usage.used, transport.usage.limit)
+
+
+def _object(schemas: Schemas, mapping: ObjectMapping) -> Iterable[Finding]:
+    try:
+        schema = schemas.fresh(mapping.object)
+    except RemoteError as error:
+        return [Finding(level="problem", what=mapping.object, do=str(error))]
+    found = [
+        Finding(level="problem", what=mapping.object, do=f"the user may not {may} it: {_PERMISSION_SET}")
+        for flag, may in _NEEDED.items()
+        if not schema.raw.get(flag)
+    ]
+    names = [name for lens in mapping.lenses for name in lens.remote]
+    found += [_missing(mapping.object, name) for name in names if name not in schema.fields]
+    found += _key(schema, mapping) + _revision(schema, mapping)
+    return found or [Finding(level="ok", what=mapping.object)]
+
+
+def _missing(object_name: str, name: str) -> Finding:
+    package = "deploy the package and " if name.endswith("__c") else ""
+    return Finding(
+        level="problem",
+        what=f"{object_name}.{name}",
+        do=f"not there, or hidden from the user: {package}{_PERMISSION_SET}",
+    )
+
+
+def _key(schema: Schema, mapping: ObjectMapping) -> list[Finding]:
+    if mapping.key is None:
+        return []
+    what = f"{mapping.object}.{mapping.key}"
+    entry = schema.fields.get(mapping.key)
+    if entry is None:
+        return [_missing(mapping.object, mapping.key)]
+    if not (entry.get("createable") and entry.get("updateable")):
+        return [Finding(level="problem", what=what, do=f"the user may not edit it: {_PERMISSION_SET}")]
+    if not (entry.get("externalId") and entry.get("unique")):
+        return [Finding(level="problem", what=what, do="make it External ID and Unique: an upsert could make doubles")]
+    if not entry.get("caseSensitive"):
+        return [Finding(level="problem", what=what, do="make Unique case-sensitive: two keys may differ in case alone")]
+    return []
+
+
+def _revision(schema: Schema, mapping: ObjectMapping) -> list[Finding]:
+    if mapping.revision is None:
+        return []
+    entry = schema.fields.get(mapping.revision)
+    if entry is None:
+        return [_missing(mapping.object, mapping.revision)]
+    if not entry.get("updateable"):
+        what = f"{mapping.object}.{mapping.revision}"
+        return [Finding(level="problem", what=what, do=f"the user may not edit it: {_PERMISSION_SET}")]
+    return []
+
+
+def _usage(used: int, limit: int) -> Finding:
+    what = f"API calls of the day: {used} of {limit}"
+    if used > limit * _USAGE_WARNING:
+        return Finding(level="warning", what=what, do="little is left: buy calls, or let fewer programs poll the org")
+    return Finding(level="ok", what=what)

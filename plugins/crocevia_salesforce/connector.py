@@ -1,0 +1,106 @@
+"""Salesforce as a CRM."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from simple_salesforce.api import Salesforce as Client
+
+from crocevia import (
+    Connector,
+    ContactPoint,
+    Event,
+    Finding,
+    ObjectSchema,
+    Outcome,
+    ParseContext,
+    Raw,
+    RawPage,
+    ReadsRecords,
+    Record,
+    Write,
+    WritesRecords,
+)
+from crocevia.mapping import ObjectMapping
+from crocevia_salesforce import checks, mappings, reads
+from crocevia_salesforce.auth import Tokens
+from crocevia_salesforce.batches import COLLECTIONS_A_CALL, ROWS_A_COLLECTION
+from crocevia_salesforce.finding import Finding as Finder
+from crocevia_salesforce.schemas import Schemas, object_schema
+from crocevia_salesforce.settings import Settings
+from crocevia_salesforce.transport import Transport, Usage
+from crocevia_salesforce.writes import Writes
+
+
+class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
+    """One Salesforce org: contacts and `Interaction__c`, both ways.
+
+    1,000 records go in one call (a Composite of five Collections); changes come by polling SystemModstamp. What it
+    takes of the org is in docs/connectors/salesforce.md.
+    """
+
+    kind = "salesforce"
+    leaf_paths = ("records.*",)
+    write_limit = ROWS_A_COLLECTION * COLLECTIONS_A_CALL
+
+    def __init__(self, settings: Settings, **given: Any) -> None:
+        super().__init__(settings, **given)
+        self._tokens = Tokens(settings, self.http, self.clock.now)
+        self._transport = Transport(self.http, self._tokens, settings.api_version)
+        self._schemas = Schemas(self._transport)
+        overlap = timedelta(seconds=settings.overlap_s)
+        self._reads = reads.Reads(self._transport, self._schemas, overlap, self.clock.now)
+        self._finder = Finder(self._transport, self._schemas, settings.region)
+        self._writes = Writes(
+            transport=self._transport,
+            schemas=self._schemas,
+            reads=self._reads,
+            mappings=self.mappings(),
+            key_field=settings.key_field,
+            override_duplicates=settings.duplicate_rules == "override",
+        )
+
+    @property
+    def usage(self) -> Usage | None:
+        """Calls of the org's day, as the last answer showed them; None before the first."""
+        return self._transport.usage
+
+    def client(self) -> Client:
+        """simple-salesforce's client, logged in, for what Crocevia has no word for. One a thread; its token ends."""
+        return self._transport.client()
+
+    def check(self) -> Iterable[Finding]:
+        """Log in, and look at version, objects, permissions and our fields on them."""
+        return checks.check(self._transport, self._schemas, self.mappings(), self.settings)
+
+    def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
+        """Read a page of changes: one event a row."""
+        return reads.parse(raw)
+
+    def mappings(self) -> tuple[ObjectMapping, ...]:
+        """Contact as profile, Interaction__c as interaction."""
+        return mappings.mappings(self.settings)
+
+    def describe(self, object_name: str) -> ObjectSchema:
+        """The object's fields, asked anew. Raises SchemaDriftError where the user sees no such object."""
+        return object_schema(self._schemas.fresh(object_name))
+
+    def changes(self, object_name: str, cursor: str | None, fields: Sequence[str]) -> RawPage:
+        """One page by SystemModstamp, the recycle bin included; one call when there is nothing new."""
+        return self._reads.changes(object_name, cursor, fields)
+
+    def fetch(self, object_name: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Records by id, 2,000 a call."""
+        return self._reads.fetch(object_name, ids, fields)
+
+    def find(
+        self, object_name: str, points: Sequence[ContactPoint], fields: Sequence[str]
+    ) -> Mapping[ContactPoint, list[Record]]:
+        """Live records by phone and e-mail, however a person wrote the number."""
+        return self._finder.find(object_name, points, fields)
+
+    def write(self, batch: Sequence[Write]) -> list[Outcome]:
+        """Upsert by key, update and delete by id; contacts before what points to them."""
+        return self._writes.write(batch)

@@ -1,0 +1,92 @@
+"""Settings of one Salesforce org."""
+
+from __future__ import annotations
+
+from typing import Literal
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from crocevia import Secret
+from crocevia.errors import ConfigError
+
+Login = Literal["client credentials", "jwt bearer", "refresh token", "session id"]
+
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "client credentials": ("client_id", "client_secret"),
+    "jwt bearer": ("client_id", "username", "private_key"),
+    "refresh token": ("client_id", "refresh_token"),
+    "session id": ("session_id",),
+}
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+def _host(instance_url: str) -> str:
+    return instance_url.rstrip("/")
+
+
+@frozen(kw_only=True)
+class Settings:
+    """One org, one integration user.
+
+    Attributes:
+        instance_url: The org's My Domain, sandboxes included: `"https://acme--uat.sandbox.my.salesforce.com"`.
+            Plain http is taken for a simulator on this machine only.
+        login: How a token is had. `"client credentials"` needs client_id and client_secret; `"jwt bearer"`
+            client_id, username and private_key; `"refresh token"` client_id, refresh_token and, where the app asks for
+            it, client_secret; `"session id"` session_id, which cannot be renewed.
+        client_id: Consumer key of the external client app (or connected app).
+        client_secret: Its consumer secret.
+        username: The integration user, for `"jwt bearer"`.
+        private_key: PEM of the key whose certificate the app holds, for `"jwt bearer"`.
+        audience: `aud` of the JWT; None: the My Domain. Older connected apps take
+            `"https://login.salesforce.com"` or `"https://test.salesforce.com"`, external client apps do not.
+        refresh_token: For `"refresh token"`.
+        session_id: For `"session id"`.
+        api_version: Pinned; `crocevia check` says whether the org still serves it.
+        key_field: External id field (text, unique, case-sensitive) on every mapped object.
+        revision_field: Number field where our revision is stamped.
+        overlap_s: How late, in seconds, a commit may be and still be found by polling. Source: in use elsewhere,
+            10 (Singer) and 600 (Airbyte); no limit is documented.
+        region: ISO country of phone numbers that people typed into the CRM without a prefix (`"IT"`); None: each is
+            taken for a number of the country that is looked for.
+        duplicate_rules: `"obey"` reports what a duplicate rule refuses; `"override"` saves it all the same, where the
+            rule is an alert.
+    """
+
+    instance_url: str = field(converter=_host)
+    login: Login = "client credentials"
+    client_id: str | None = None
+    client_secret: Secret | None = None
+    username: str | None = None
+    private_key: Secret | None = None
+    audience: str | None = None
+    refresh_token: Secret | None = None
+    session_id: Secret | None = None
+    api_version: str = "62.0"
+    key_field: str = "Crocevia_Key__c"
+    revision_field: str = "Crocevia_Revision__c"
+    overlap_s: int = 60
+    region: str | None = None
+    duplicate_rules: Literal["obey", "override"] = "obey"
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what cannot work. Raises ConfigError with one line a setting."""
+        problems = [
+            f"{name}: expected a value, as login = {self.login!r} needs it, got nothing"
+            for name in _NEEDED.get(self.login, ())
+            if not getattr(self, name)
+        ]
+        parts = urlsplit(self.instance_url)
+        local = parts.scheme == "http" and parts.hostname in _LOOPBACK
+        if not parts.hostname or parts.path or (parts.scheme != "https" and not local):
+            problems.append(
+                "instance_url: expected the org's My Domain, such as 'https://acme.my.salesforce.com', "
+                f"got {parts.scheme}://{parts.hostname or ''}{parts.path}"
+            )
+        if self.login == "client credentials" and parts.hostname in ("login.salesforce.com", "test.salesforce.com"):
+            problems.append(
+                "instance_url: expected the org's My Domain, as client credentials need it, got a login host"
+            )
+        if problems:
+            raise ConfigError(*problems)

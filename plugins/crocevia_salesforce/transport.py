@@ -1,0 +1,152 @@
+"""The one road to the org, over simple-salesforce's session."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from attrs import frozen
+from simple_salesforce.api import Salesforce as Client
+
+from crocevia import Answer, Http
+from crocevia.errors import OutcomeUnknownError, RetryableError
+from crocevia_salesforce.auth import Token, Tokens
+from crocevia_salesforce.refusals import SESSION_ENDED, Circumstances, of_answer
+
+WRITE_TIMEOUT_S = 180.0
+_USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
+_ROOTS = ("base_url", "apex_url", "bulk_url", "bulk2_url", "metadata_url", "tooling_url", "oauth2_url")
+
+
+@frozen
+class Usage:
+    """Calls used of the org's rolling day. A gauge, not a counter: recorded answers go back by one now and then.
+
+    Source: REST API guide v60.0, "Limit Info Header"; it came with 274 of 277 recorded data responses.
+    """
+
+    used: int
+    limit: int
+
+
+class Transport:
+    """Calls of one connection, from any thread.
+
+    simple-salesforce gives the session and its addresses; its own calls are not used: they recurse without end on a
+    lasting 401, drop the caller's headers after a refresh, log in once a thread and know no timeout
+    (simple-salesforce 1.12.10, issues 148, 658, 804).
+
+    Attributes:
+        usage: The last gauge seen; None before the first, or where the org hides it.
+    """
+
+    def __init__(self, http: Http, tokens: Tokens, api_version: str) -> None:
+        self._http = http
+        self._tokens = tokens
+        self._api_version = api_version
+        self._local = threading.local()
+        self.usage: Usage | None = None
+
+    @property
+    def connection(self) -> str:
+        """The connection's name."""
+        return self._http.connection
+
+    @property
+    def root(self) -> str:
+        """Path under which the pinned version is served."""
+        return f"/services/data/v{self._api_version}"
+
+    def client(self) -> Client:
+        """simple-salesforce's client of this thread, logged in, with timeouts: for what Crocevia has no word for."""
+        return self._client(self._tokens.current())
+
+    def get(self, path: str, **params: str) -> Any:
+        """GET and decode. Raises the decision for any failure."""
+        return self.decoded(self.call("GET", path, params=params))
+
+    def send(self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Any:
+        """Make a call that equals itself made twice, and decode. Raises the decision for any failure."""
+        answer = self.call(method, path, body=body, headers=headers, timeout_s=WRITE_TIMEOUT_S)
+        return self.decoded(answer) if answer.body else None
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Make one call, again once after a new login when the session has ended.
+
+        Args:
+            path: Below the pinned version (`"composite"`), or whole from `/services/`.
+
+        Raises:
+            AuthError: also the new session is not accepted.
+            RemoteError: any other answer of 300 and above, or none, as a decision. Every call of this connector may
+                be made twice, so no answer means RetryableError.
+        """
+        token = self._tokens.current()
+        answer = self._once(token, method, path, params, body, headers, timeout_s)
+        if answer.status == 401 and SESSION_ENDED.encode() in answer.body:
+            token = self._tokens.renew(token)
+            answer = self._once(token, method, path, params, body, headers, timeout_s)
+        if answer.status >= 300:
+            where = Circumstances(connection=self.connection, subject=f"{method} {path}", status=answer.status)
+            raise of_answer(answer, where)
+        return answer
+
+    def decoded(self, answer: Answer) -> Any:
+        """The JSON of an answer; one that broke off, or is a maintenance page, means again."""
+        try:
+            return answer.json()
+        except OutcomeUnknownError as error:
+            msg = f"{self.connection}: {error}: it will be made again"
+            raise RetryableError(msg, status=answer.status) from error
+
+    def _once(
+        self,
+        token: Token,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        body: Any,
+        headers: Mapping[str, str] | None,
+        timeout_s: float | None,
+    ) -> Answer:
+        client = self._client(token)
+        url = f"{token.instance_url}{path}" if path.startswith("/services/") else f"{client.base_url}{path}"
+        answer = self._http.request(
+            method,
+            f"{url}?{urlencode(params, quote_via=quote)}" if params else url,
+            json=body,
+            headers={**client.headers, "X-PrettyPrint": "0", **(headers or {})},
+            idempotent=True,
+            timeout_s=timeout_s,
+        )
+        if found := _USAGE.search(answer.headers.get("Sforce-Limit-Info") or ""):
+            self.usage = Usage(int(found[1]), int(found[2]))
+        return answer
+
+    def _client(self, token: Token) -> Client:
+        known: tuple[Token, Client] | None = getattr(self._local, "client", None)
+        if known is not None and known[0] is token:
+            return known[1]
+        client = Client(
+            session_id=token.access.reveal(),
+            instance_url=token.instance_url,
+            version=self._api_version,
+            session=self._http.session(),
+        )
+        if token.instance_url.startswith("http://"):  # it writes https into every address; a simulator has none
+            for name in _ROOTS:
+                setattr(client, name, getattr(client, name).replace("https://", "http://", 1))
+        self._local.client = (token, client)
+        return client
