@@ -126,4 +126,4 @@ def mappings() -> tuple[ObjectMapping, ...]:
 
 
 def _is_active(values: Mapping[str, Any]) -> bool:
-    return values.get("active") is not False
+    return bool(values.get("active", True))

@@ -53,6 +53,9 @@ class Rpc:
         user: Login of the user who reads and writes.
         password: Its password.
         context: Sent with every call; the default marks the calls as Crocevia's.
+
+    Attributes:
+        user_id: The user's id in Tryton; None before the first call.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Rpc:
         self._password = password
         self._context = {"language": "en", **context}
         self._session: str | None = None
+        self.user_id: int | None = None
         self._lock = threading.Lock()
 
     def version(self) -> str:
@@ -111,6 +115,7 @@ class Rpc:
                 if answer.status == 401:
                     raise self._unauthorised("the user or password is wrong")
                 found = self._result(answer)
+                self.user_id = found[0]
                 text = f"{self._user}:{found[0]}:{found[1]}"
                 self._session = base64.b64encode(text.encode()).decode()
             return self._session

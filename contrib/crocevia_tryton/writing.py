@@ -173,15 +173,16 @@ class Writer:
             for place, outcome in self._outcomes.items()
             if isinstance(outcome, Written) and batch[place].object == model and batch[place].operation != "delete"
         }
-        names = ["_timestamp", *(["replaced_by"] if model == PARTY else [])]
+        names = ["_timestamp", "write_uid", "create_uid", *(["replaced_by"] if model == PARTY else [])]
         rows = {row["id"]: row for row in self._reader.rows(model, "id", sorted({*written.values()}), names)}
         for place, id_ in written.items():
             outcome, row = self._outcomes[place], rows.get(id_, {})
             if survivor := row.get("replaced_by"):
                 what = f"{self._connection}: {model} {id_} (ours: {batch[place].key})"
                 self._outcomes[place] = _merged(what, survivor)
-            elif isinstance(outcome, Written):
-                self._outcomes[place] = evolve(outcome, version=row.get("_timestamp"))
+            elif isinstance(outcome, Written) and self._rpc.user_id == (row.get("write_uid") or row.get("create_uid")):
+                # Somebody who wrote after us made a version that we have not seen: it is not ours to name.
+                self._outcomes[place] = evolve(outcome, version=row["_timestamp"])
 
 
 def _merged(what: str, survivor: int) -> GoneError:

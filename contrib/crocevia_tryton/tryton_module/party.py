@@ -9,7 +9,7 @@ from typing import Any
 
 from trytond.model import Index, Unique, fields
 from trytond.pool import Pool, PoolMeta
-from trytond.transaction import Transaction
+from trytond.transaction import Transaction, without_check_access
 
 from .deletion import LogsDeletions, last_change
 
@@ -75,9 +75,22 @@ class ContactMechanism(metaclass=PoolMeta):
 
 
 class Replace(metaclass=PoolMeta):
-    """Tryton's merge of two parties, which takes the interactions along."""
+    """Tryton's merge of two parties, which takes the interactions along, and our key."""
 
     __name__ = "party.replace"
+    ask: Any
+
+    def transition_replace(self) -> Any:
+        """Hand our key to a survivor without one: it is unique, and what is archived cannot be changed any more."""
+        source, destination = self.ask.source, self.ask.destination
+        key, survivors = source.crocevia_key, destination.crocevia_key
+        following = super().transition_replace()
+        party_model = Pool().get("party.party")
+        with without_check_access():
+            party_model.write([source], {"crocevia_key": None, "crocevia_revision": None})
+            if key and not survivors:
+                party_model.write([destination], {"crocevia_key": key})
+        return following
 
     @classmethod
     def fields_to_replace(cls) -> list[tuple[str, str]]:

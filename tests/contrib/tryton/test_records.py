@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -385,6 +386,46 @@ def test_a_merge_names_the_survivor(tryton: Tryton, person: Rpc, new: New) -> No
     assert fetched(tryton, made, TOUCH).values["party"] == kept.id
     assert isinstance(update, GoneError)
     assert update.survivor == kept.id
+
+
+@pytest.mark.parametrize("known", ["known", ""])
+def test_a_survivor_takes_our_key_over(tryton: Tryton, person: Rpc, new: New, known: str) -> None:
+    """The key is unique and would stay on the archived record; a survivor that has a key keeps its own."""
+    ours, theirs = new("party"), new("party")
+    [lost] = tryton.write([party(ours, name="Same")])
+    assert isinstance(lost, Written)
+    [kept] = person.call("model.party.party.create", [{"name": "Same", "crocevia_key": theirs if known else None}])
+
+    session, _, _ = person.call("wizard.party.replace.create")
+    person.call(
+        "wizard.party.replace.execute", session, {"ask": {"source": int(lost.id), "destination": kept}}, "replace"
+    )
+    held = tryton.find_keys("party.party", [ours, theirs], ["name"])
+
+    assert {key: record.id for key, record in held.items()} == {theirs if known else ours: str(kept)}
+
+
+def test_a_version_that_somebody_else_made_is_not_told_as_ours(
+    tryton: Tryton, wire: Any, person: Rpc, new: New, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Written between our write and the reading of its version, it must still be a conflict."""
+    [made] = tryton.write([party(new("party"), name="A")])
+    assert isinstance(made, Written)
+    send = wire.send
+
+    def interfere(request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        if json.loads(request.body or b"")["method"].endswith("search_read"):
+            monkeypatch.undo()
+            person.call("model.party.party.write", [int(made.id)], {"name": "Hers"})
+        response: requests.Response = send(request, **kwargs)
+        return response
+
+    monkeypatch.setattr(wire, "send", interfere)
+    [late] = tryton.write([party("k", "update", id=made.id, name="B", version=made.version)])
+    [later] = tryton.write([party("k", "update", id=made.id, name="C", version=made.version)])
+
+    assert late == Written(id=made.id)
+    assert isinstance(later, ConflictError)
 
 
 def test_parties_are_found_by_number_and_address(tryton: Tryton, person: Rpc, new: New) -> None:
