@@ -24,8 +24,9 @@ class Claim:
         profile: Id of the profile; never that of one that was merged away.
         point: As the profile holds it.
         verified: Somebody showed that the address is this customer's.
-        exclusive: No other profile holds it; False for a landline that two share.
+        exclusive: No other profile holds it verified; False for a landline that two share.
         blocked: The address identifies nobody (a switchboard, `noreply@`).
+        shown_by: Connections that showed it.
     """
 
     profile: str
@@ -33,9 +34,10 @@ class Claim:
     verified: bool = True
     exclusive: bool = True
     blocked: bool = False
+    shown_by: tuple[str, ...] = field(converter=_tuple, default=())
 
 
-@frozen(kw_only=True)
+@frozen
 class Candidates:
     """One party to be resolved, with every claim on one of its contact points; no claims: nobody knows it."""
 

@@ -1,0 +1,128 @@
+"""Crocevia: the crossroads between the roads to a customer and the CRMs that should know of it.
+
+A first plugin, whole (`crocevia_plugin.py` beside `crocevia.toml`, or a package with an entry point of group `crocevia`):
+
+    from crocevia import Connector, InteractionSeen, hookimpl
+
+    class AcmeChat(Connector[Settings]):
+        kind = "acme_chat"
+
+        def parse(self, raw, context):
+            for message in raw.json()["messages"]:
+                yield InteractionSeen(...)
+
+    @hookimpl
+    def crocevia_register_connectors():
+        return [AcmeChat]
+
+What is exported here, in `crocevia.errors`, `crocevia.mapping` and in `crocevia.testing` is public; connectors import nothing else.
+"""
+
+from pluggy import HookimplMarker
+
+from crocevia import errors, signatures
+from crocevia.connector import (
+    Connector,
+    Erases,
+    Finding,
+    Listens,
+    Polls,
+    ReadsRecords,
+    ReceivesWebhooks,
+    SendsMessages,
+    WritesRecords,
+)
+from crocevia.http import Answer, Http, retry_after
+from crocevia.model import (
+    Attachment,
+    Candidates,
+    Capabilities,
+    Choice,
+    Chosen,
+    Claim,
+    Conflict,
+    ContactPoint,
+    Event,
+    FieldSchema,
+    Ignored,
+    InteractionRemoved,
+    InteractionRevised,
+    InteractionSeen,
+    Match,
+    Message,
+    ObjectSchema,
+    Outcome,
+    ParseContext,
+    Party,
+    Raw,
+    RawPage,
+    Receipt,
+    Record,
+    RecordChanged,
+    RecordDeleted,
+    RecordMerged,
+    StatusReported,
+    Template,
+    Unrecognised,
+    Write,
+    Written,
+)
+from crocevia.secret import Secret
+from crocevia.signatures import Request
+
+__version__ = "0.1.0"
+
+hookimpl = HookimplMarker("crocevia")
+"""Marks a function of a plugin as an implementation of the hook of the same name."""
+
+__all__ = [
+    "Answer",
+    "Attachment",
+    "Candidates",
+    "Capabilities",
+    "Choice",
+    "Chosen",
+    "Claim",
+    "Conflict",
+    "Connector",
+    "ContactPoint",
+    "Erases",
+    "Event",
+    "FieldSchema",
+    "Finding",
+    "Http",
+    "Ignored",
+    "InteractionRemoved",
+    "InteractionRevised",
+    "InteractionSeen",
+    "Listens",
+    "Match",
+    "Message",
+    "ObjectSchema",
+    "Outcome",
+    "ParseContext",
+    "Party",
+    "Polls",
+    "Raw",
+    "RawPage",
+    "ReadsRecords",
+    "Receipt",
+    "ReceivesWebhooks",
+    "Record",
+    "RecordChanged",
+    "RecordDeleted",
+    "RecordMerged",
+    "Request",
+    "Secret",
+    "SendsMessages",
+    "StatusReported",
+    "Template",
+    "Unrecognised",
+    "Write",
+    "WritesRecords",
+    "Written",
+    "errors",
+    "hookimpl",
+    "retry_after",
+    "signatures",
+]

@@ -1,0 +1,59 @@
+"""How one object of a CRM maps to profiles or interactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from attrs import evolve, field, frozen
+
+from crocevia.mapping.lens import Lens
+from crocevia.model import ObjectSchema
+
+
+def _lenses(lenses: Any) -> tuple[Lens, ...]:
+    return tuple(lenses)
+
+
+@frozen(kw_only=True)
+class ObjectMapping:
+    """One CRM object and the lenses over it.
+
+    Attributes:
+        object: The CRM's name of it: `"Contact"`, `"party.party"`.
+        of: What of ours it holds.
+        lenses: In the order in which they are judged.
+        key: Remote field of our external id; None where the CRM can keep none.
+        revision: Remote field where our revision is stamped; None where none can be had.
+        customers: Whether a record without a match becomes a profile of its own (profiles only).
+        is_customer: Tells customers from other records of the same object by their remote values.
+        constants: Remote values that every create carries (`{"RecordTypeId": ...}`).
+    """
+
+    object: str
+    of: Literal["profile", "interaction"]
+    lenses: tuple[Lens, ...] = field(converter=_lenses)
+    key: str | None = None
+    revision: str | None = None
+    customers: bool = True
+    is_customer: Callable[[Mapping[str, Any]], bool] | None = None
+    constants: Mapping[str, Any] = field(factory=dict)
+
+    @property
+    def remote_fields(self) -> tuple[str, ...]:
+        """Every remote field to read, ours included, each once."""
+        own = tuple(name for name in (self.key, self.revision) if name)
+        return tuple(dict.fromkeys((*own, *(name for lens in self.lenses for name in lens.remote))))
+
+    def encode(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """Every remote value that the CRM should hold, without key and revision."""
+        values: dict[str, Any] = {}
+        for lens in self.lenses:
+            if lens.direction != "from crm":
+                values.update(lens.encode(canonical))
+        return values
+
+    def fit(self, schema: ObjectSchema) -> ObjectMapping:
+        """The mapping with the limits of the described fields; lenses over missing fields are left out."""
+        fitting = [lens.fit(schema) for lens in self.lenses if all(name in schema.fields for name in lens.remote)]
+        return evolve(self, lenses=fitting)

@@ -1,0 +1,233 @@
+"""Bindings: that a profile or interaction should be at revision `wanted` on a connection, and what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import define, field
+from sqlalchemy.engine import Connection
+
+from crocevia.store.database import Store
+from crocevia.store.json import dumps, loads
+from crocevia.store.seen import chunks
+from crocevia.store.tables import bindings
+
+_CHUNK = 500
+LIVE = ("new", "linked")
+
+
+@define(kw_only=True)
+class BindingRow:
+    """One binding; see the table for what the columns mean. `agreed` holds only what differs from `seen`."""
+
+    id: int
+    connection: str
+    object: str
+    of: str
+    subject_id: int
+    profile_id: int
+    remote_id: str | None = None
+    version: str | None = None
+    seen: dict[str, Any] = field(factory=dict)
+    agreed: dict[str, Any] = field(factory=dict)
+    held: list[str] = field(factory=list)
+    wanted: int = 1
+    applied: int = 0
+    claimed: int | None = None
+    state: str = "new"
+    due_at: int = 0
+    attempts: int = 0
+    flips: int = 0
+    error: str | None = None
+    stored: bool = False
+
+    def base(self, name: str) -> Any:
+        """What both sides last held alike in a remote field; None where they never did."""
+        return self.agreed[name] if name in self.agreed else self.seen.get(name)
+
+
+def pending(connection: Connection, name: str, of: str, now: int, most: int, *, creating: bool) -> list[BindingRow]:
+    """Bindings that want a write and are due, oldest first; without `creating`, only those with a remote record."""
+    statement = (
+        sa.select(bindings)
+        .where(
+            bindings.c.connection == name,
+            bindings.c.of == of,
+            sa.text("wanted > applied AND state IN ('new', 'linked')"),
+            bindings.c.due_at <= now,
+        )
+        .order_by(bindings.c.id)
+        .limit(most)
+    )
+    if not creating:
+        statement = statement.where(bindings.c.remote_id.is_not(None))
+    return [_binding(row) for row in connection.execute(statement)]
+
+
+def load(connection: Connection, ids: Collection[int]) -> list[BindingRow]:
+    """Bindings by row id."""
+    found: list[BindingRow] = []
+    for chunk in chunks(sorted(ids), _CHUNK):
+        found.extend(_binding(row) for row in connection.execute(sa.select(bindings).where(bindings.c.id.in_(chunk))))
+    return found
+
+
+def of_subjects(connection: Connection, of: str, ids: Collection[int], name: str | None = None) -> list[BindingRow]:
+    """Bindings of profiles or interactions, on one connection or (None) on all."""
+    found: list[BindingRow] = []
+    for chunk in chunks(sorted(ids), _CHUNK):
+        statement = sa.select(bindings).where(bindings.c.of == of, bindings.c.subject_id.in_(chunk))
+        if name is not None:
+            statement = statement.where(bindings.c.connection == name)
+        found.extend(_binding(row) for row in connection.execute(statement))
+    return found
+
+
+def by_remote(connection: Connection, name: str, object_name: str, ids: Collection[str]) -> dict[str, BindingRow]:
+    """Bindings of one connection and object by remote id."""
+    found: dict[str, BindingRow] = {}
+    for chunk in chunks(sorted(ids), _CHUNK):
+        statement = sa.select(bindings).where(
+            bindings.c.connection == name, bindings.c.object == object_name, bindings.c.remote_id.in_(chunk)
+        )
+        for row in connection.execute(statement):
+            found[row.remote_id] = _binding(row)
+    return found
+
+
+def remote_ids(connection: Connection, name: str, of: str, subjects: Collection[int]) -> dict[int, str]:
+    """Remote ids of the live records of profiles or interactions on a connection, by subject."""
+    found: dict[int, str] = {}
+    for chunk in chunks(sorted(subjects), _CHUNK):
+        statement = sa.select(bindings.c.subject_id, bindings.c.remote_id).where(
+            bindings.c.of == of,
+            bindings.c.subject_id.in_(chunk),
+            bindings.c.connection == name,
+            bindings.c.remote_id.is_not(None),
+            bindings.c.state == "linked",
+        )
+        found.update((row.subject_id, row.remote_id) for row in connection.execute(statement))
+    return found
+
+
+def add(store: Store, connection: Connection, rows: Iterable[BindingRow]) -> None:
+    """Insert new bindings; one that is there already (same subject, connection, object) stays as it is."""
+    values = [_values(row) for row in rows]
+    if values:
+        statement = store.insert(bindings)
+        connection.execute(
+            statement.on_conflict_do_nothing(index_elements=["of", "subject_id", "connection", "object"]), values
+        )
+
+
+def want(connection: Connection, of: str, subjects: Collection[int]) -> None:
+    """Ask for one more revision of these subjects on every connection that has a live record of them."""
+    for chunk in chunks(sorted(subjects), _CHUNK):
+        connection.execute(
+            sa.update(bindings)
+            .where(bindings.c.of == of, bindings.c.subject_id.in_(chunk), bindings.c.state.in_(LIVE))
+            .values(wanted=bindings.c.wanted + 1, due_at=0)
+        )
+
+
+def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> None:
+    """Interactions that waited for their customer's record go on: it is there now."""
+    for chunk in chunks(sorted(profile_ids), _CHUNK):
+        connection.execute(
+            sa.update(bindings)
+            .where(
+                bindings.c.profile_id.in_(chunk),
+                bindings.c.connection == name,
+                bindings.c.of == "interaction",
+                bindings.c.state == "blocked",
+            )
+            .values(state="new", due_at=0, error=None)
+        )
+
+
+def claim(connection: Connection, ids: Sequence[int]) -> None:
+    """Write down, before a call, which revision it carries: after a crash it may have happened."""
+    for chunk in chunks(ids, _CHUNK):
+        connection.execute(
+            sa.update(bindings).where(bindings.c.id.in_(chunk)).values(claimed=bindings.c.wanted)
+        )
+
+
+def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
+    """Write bindings back as they are in memory, but for `wanted`, which others may have raised meanwhile."""
+    values = [{"row": row.id, **{name: value for name, value in _values(row).items() if name in _MUTABLE}} for row in rows]
+    if values:
+        connection.execute(_UPDATE, values)
+
+
+_MUTABLE = (
+    "profile_id",
+    "remote_id",
+    "version",
+    "seen",
+    "agreed",
+    "held",
+    "applied",
+    "claimed",
+    "state",
+    "due_at",
+    "attempts",
+    "flips",
+    "error",
+)
+_UPDATE = (
+    sa.update(bindings)
+    .where(bindings.c.id == sa.bindparam("row"))
+    .values({name: sa.bindparam(name) for name in _MUTABLE})
+)
+
+
+def _binding(row: Any) -> BindingRow:
+    return BindingRow(
+        id=row.id,
+        connection=row.connection,
+        object=row.object,
+        of=row.of,
+        subject_id=row.subject_id,
+        profile_id=row.profile_id,
+        remote_id=row.remote_id,
+        version=row.version,
+        seen=loads(row.seen),
+        agreed=loads(row.agreed) or {},
+        held=loads(row.held) or [],
+        wanted=row.wanted,
+        applied=row.applied,
+        claimed=row.claimed,
+        state=row.state,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        flips=row.flips,
+        error=row.error,
+        stored=True,
+    )
+
+
+def _values(row: BindingRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "connection": row.connection,
+        "object": row.object,
+        "of": row.of,
+        "subject_id": row.subject_id,
+        "profile_id": row.profile_id,
+        "remote_id": row.remote_id,
+        "version": row.version,
+        "seen": dumps(row.seen) if row.seen else "{}",
+        "agreed": dumps(row.agreed) if row.agreed else None,
+        "held": dumps(row.held) if row.held else None,
+        "wanted": row.wanted,
+        "applied": row.applied,
+        "claimed": row.claimed,
+        "state": row.state,
+        "due_at": row.due_at,
+        "attempts": row.attempts,
+        "flips": row.flips,
+        "error": row.error,
+    }

@@ -1,0 +1,130 @@
+"""Commands: things to be done once, each with its own status and answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import define, field
+from sqlalchemy.engine import Connection
+
+from crocevia.store.json import dumps, loads
+from crocevia.store.tables import commands
+
+
+@define(kw_only=True)
+class CommandRow:
+    """One command. `payload` says what to do; `answer` what came of it."""
+
+    id: int
+    uid: str
+    connection: str
+    verb: str
+    profile_id: int
+    interaction_id: int | None = None
+    payload: dict[str, Any] = field(factory=dict)
+    state: str = "pending"
+    due_at: int = 0
+    attempts: int = 0
+    answer: dict[str, Any] | None = None
+    error: str | None = None
+    created_at: int = 0
+    changed_at: int = 0
+
+
+def add(connection: Connection, rows: Iterable[CommandRow]) -> None:
+    """Write new commands down."""
+    values = [_values(row) for row in rows]
+    if values:
+        connection.execute(sa.insert(commands), values)
+
+
+def due(connection: Connection, name: str, now: int, most: int) -> list[CommandRow]:
+    """Commands to be carried out on a connection now, oldest first."""
+    statement = (
+        sa.select(commands)
+        .where(
+            commands.c.connection == name,
+            sa.text("state IN ('pending', 'claimed')"),
+            commands.c.state == "pending",
+            commands.c.due_at <= now,
+        )
+        .order_by(commands.c.id)
+        .limit(most)
+    )
+    return [_command(row) for row in connection.execute(statement)]
+
+
+def claimed(connection: Connection, name: str) -> list[CommandRow]:
+    """Commands that were claimed and never finished: after a crash nobody knows whether they happened."""
+    statement = sa.select(commands).where(
+        commands.c.connection == name, sa.text("state IN ('pending', 'claimed')"), commands.c.state == "claimed"
+    )
+    return [_command(row) for row in connection.execute(statement)]
+
+
+def by_uids(connection: Connection, uids: Collection[str]) -> dict[str, CommandRow]:
+    """Commands by operation key."""
+    if not uids:
+        return {}
+    statement = sa.select(commands).where(commands.c.uid.in_(list(uids)))
+    return {row.uid: _command(row) for row in connection.execute(statement)}
+
+
+def load(connection: Connection, ids: Collection[int]) -> list[CommandRow]:
+    """Commands by row id."""
+    statement = sa.select(commands).where(commands.c.id.in_(list(ids)))
+    return [_command(row) for row in connection.execute(statement)]
+
+
+def save(connection: Connection, rows: Sequence[CommandRow]) -> None:
+    """Write state, attempts, answer and error back."""
+    if not rows:
+        return
+    statement = sa.update(commands).where(commands.c.id == sa.bindparam("row"))
+    connection.execute(
+        statement.values({name: sa.bindparam(name) for name in _MUTABLE}),
+        [{"row": row.id, **{name: value for name, value in _values(row).items() if name in _MUTABLE}} for row in rows],
+    )
+
+
+_MUTABLE = ("state", "due_at", "attempts", "answer", "error", "changed_at")
+
+
+def _command(row: Any) -> CommandRow:
+    return CommandRow(
+        id=row.id,
+        uid=row.uid,
+        connection=row.connection,
+        verb=row.verb,
+        profile_id=row.profile_id,
+        interaction_id=row.interaction_id,
+        payload=loads(row.payload),
+        state=row.state,
+        due_at=row.due_at,
+        attempts=row.attempts,
+        answer=loads(row.answer),
+        error=row.error,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+    )
+
+
+def _values(row: CommandRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "uid": row.uid,
+        "connection": row.connection,
+        "verb": row.verb,
+        "profile_id": row.profile_id,
+        "interaction_id": row.interaction_id,
+        "payload": dumps(row.payload),
+        "state": row.state,
+        "due_at": row.due_at,
+        "attempts": row.attempts,
+        "answer": None if row.answer is None else dumps(row.answer),
+        "error": row.error,
+        "created_at": row.created_at,
+        "changed_at": row.changed_at,
+    }

@@ -1,0 +1,63 @@
+"""Ids: row ids in commit order, external ids that are stable for ever."""
+
+from __future__ import annotations
+
+import secrets
+from base64 import b32encode
+from hashlib import blake2b
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from crocevia.store.tables import counters
+
+_TAKE = (
+    sa.update(counters)
+    .where(counters.c.name == "row")
+    .values(next=counters.c.next + sa.bindparam("n"))
+    .returning(counters.c.next)
+)
+
+
+class RowIds:
+    """Row ids for one transaction, taken in blocks; see `counters` for what they promise."""
+
+    def __init__(self, connection: Connection, block: int = 64) -> None:
+        self._connection = connection
+        self._block = block
+        self._next = 0
+        self._end = 0
+
+    def reserve(self, count: int) -> None:
+        """Make sure that the next `count` ids come from one statement."""
+        if self._end - self._next < count:
+            self._take(count)
+
+    def __next__(self) -> int:
+        if self._next == self._end:
+            self._take(self._block)
+        self._next += 1
+        return self._next - 1
+
+    def _take(self, count: int) -> None:
+        end: int = self._connection.execute(_TAKE, {"n": count}).scalar_one()
+        self._next, self._end = end - count, end
+
+
+def new_uid(prefix: str) -> str:
+    """A random external id: `"p" + 26 characters`; 128 bits, safe in URLs and case-insensitive stores."""
+    return prefix + b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+
+
+def interaction_uid(connection: str, key: str, part: str = "") -> str:
+    """The external id of an interaction: the same for ever for one (connection, key, part)."""
+    return "i" + b32encode(_digest(connection, key, part)).decode().rstrip("=").lower()
+
+
+def seen_key(connection: str, dedupe_key: str) -> bytes:
+    """Sixteen bytes that stand for an event of a connection."""
+    return _digest(connection, dedupe_key)
+
+
+def _digest(*parts: str) -> bytes:
+    return blake2b("\x1f".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,233 @@
+"""The interaction log: append-only; edits, removals and statuses are revisions of a row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import define, field
+from sqlalchemy.engine import Connection
+
+from crocevia.model import from_us
+from crocevia.store.database import Store
+from crocevia.store.json import dumps, loads
+from crocevia.store.seen import chunks
+from crocevia.store.tables import aliases, interactions, revisions
+
+_CHUNK = 500
+
+
+@define(kw_only=True)
+class InteractionRow:
+    """One interaction. `detail` holds what is rarely searched for: subject, attachments, author, in_reply_to...
+
+    Attributes:
+        channel: Kind of the connector it came through, in `detail["channel"]`.
+        message_key: The channel's own id; None while a reply born in a CRM is not sent yet.
+    """
+
+    id: int
+    uid: str
+    connection: str
+    key: str
+    part: str = ""
+    conversation: str | None = None
+    profile_id: int
+    direction: str
+    kind: str
+    at: int
+    text: str | None = None
+    detail: dict[str, Any] = field(factory=dict)
+    status: str | None = None
+    status_detail: str | None = None
+    removed: bool = False
+    revision: int = 1
+    raw_id: int | None = None
+    stored: bool = False
+    changed: bool = True
+
+    @property
+    def message_key(self) -> str | None:
+        """The channel's own id of it; None while a reply born in a CRM is not sent yet."""
+        return self.detail["message_key"] if "message_key" in self.detail else self.key
+
+    def canonical(self) -> dict[str, Any]:
+        """The interaction in canonical values, for lenses; `profile` is added by who knows the remote id.
+
+        `at` is an aware datetime, `duration_s` a number of seconds or None, `attachments` one line each or None.
+        """
+        detail = self.detail
+        return {
+            "connection": detail.get("road", self.connection),
+            "channel": detail.get("channel"),
+            "direction": self.direction,
+            "kind": self.kind,
+            "at": from_us(self.at),
+            "duration_s": detail.get("duration_s"),
+            "subject": detail.get("subject"),
+            "text": None if self.removed else self.text,
+            "conversation": self.conversation,
+            "message_key": self.message_key,
+            "status": "removed" if self.removed else self.status or ("received" if self.direction == "inbound" else None),
+            "status_detail": self.status_detail,
+            "in_reply_to": detail.get("in_reply_to"),
+            "attachments": _lines(detail.get("attachments")),
+            "author": detail.get("author"),
+            "automated": detail.get("automated", False),
+            "public": detail.get("public", False),
+        }
+
+
+def _lines(attachments: list[dict[str, Any]] | None) -> str | None:
+    """One line a file: kind, name, type, reference."""
+    if not attachments:
+        return None
+    parts = ("kind", "name", "mime_type", "detail", "url", "key")
+    return "\n".join(" ".join(str(file[part]) for part in parts if file.get(part)) for file in attachments)
+
+
+def duration_s(duration: timedelta | None) -> float | None:
+    """Seconds of a duration, None for None."""
+    return None if duration is None else duration.total_seconds()
+
+
+def by_uids(connection: Connection, uids: Collection[str]) -> dict[str, InteractionRow]:
+    """Interactions by external id or alias; the unknown are left out."""
+    found: dict[str, InteractionRow] = {}
+    for chunk in chunks(sorted(uids), _CHUNK):
+        for row in connection.execute(sa.select(interactions).where(interactions.c.uid.in_(chunk))):
+            found[row.uid] = _interaction(row)
+        if len(found) < len(uids):
+            statement = (
+                sa.select(interactions, aliases.c.uid.label("alias"))
+                .join(aliases, aliases.c.interaction_id == interactions.c.id)
+                .where(aliases.c.uid.in_(chunk))
+            )
+            for row in connection.execute(statement):
+                found[row.alias] = _interaction(row)
+    return found
+
+
+def load(connection: Connection, ids: Collection[int]) -> dict[int, InteractionRow]:
+    """Interactions by row id."""
+    found: dict[int, InteractionRow] = {}
+    for chunk in chunks(sorted(ids), _CHUNK):
+        for row in connection.execute(sa.select(interactions).where(interactions.c.id.in_(chunk))):
+            found[row.id] = _interaction(row)
+    return found
+
+
+def of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[tuple[int, int]]:
+    """`(interaction id, profile id)` of every interaction of these profiles."""
+    found: list[tuple[int, int]] = []
+    for chunk in chunks(sorted(profile_ids), _CHUNK):
+        statement = sa.select(interactions.c.id, interactions.c.profile_id).where(interactions.c.profile_id.in_(chunk))
+        found.extend((row.id, row.profile_id) for row in connection.execute(statement))
+    return found
+
+
+def timeline(connection: Connection, profile_id: int, most: int = 1000) -> list[InteractionRow]:
+    """A profile's newest interactions, oldest of them first."""
+    statement = (
+        sa.select(interactions)
+        .where(interactions.c.profile_id == profile_id)
+        .order_by(interactions.c.at.desc(), interactions.c.id.desc())
+        .limit(most)
+    )
+    return [_interaction(row) for row in connection.execute(statement)][::-1]
+
+
+def last_inbound_at(connection: Connection, name: str, conversation: str) -> int | None:
+    """When the customer last wrote in a conversation; None: never."""
+    found: int | None = connection.execute(
+        sa.select(sa.func.max(interactions.c.at)).where(
+            interactions.c.connection == name,
+            interactions.c.conversation == conversation,
+            interactions.c.direction == "inbound",
+        )
+    ).scalar()
+    return found
+
+
+def save(connection: Connection, rows: Iterable[InteractionRow]) -> None:
+    """Write what is new or changed."""
+    new, changed = [], []
+    for row in rows:
+        if not row.stored:
+            new.append(row)
+        elif row.changed:
+            changed.append(row)
+    if new:
+        connection.execute(sa.insert(interactions), [_values(row) for row in new])
+    if changed:
+        statement = sa.update(interactions).where(interactions.c.id == sa.bindparam("row"))
+        connection.execute(
+            statement.values({name: sa.bindparam(name) for name in _MUTABLE}),
+            [{"row": row.id, **{name: value for name, value in _values(row).items() if name in _MUTABLE}} for row in changed],
+        )
+    for row in (*new, *changed):
+        row.stored, row.changed = True, False
+
+
+def name(store: Store, connection: Connection, pairs: Sequence[tuple[str, int]]) -> None:
+    """Give interactions further names: `(uid, interaction id)`."""
+    rows = [{"uid": uid, "interaction_id": interaction} for uid, interaction in pairs]
+    if rows:
+        connection.execute(store.insert(aliases).on_conflict_do_nothing(), rows)
+
+
+def record_revisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Append to the history of interactions; each row as the table has it."""
+    if rows:
+        connection.execute(sa.insert(revisions), list(rows))
+
+
+_MUTABLE = ("profile_id", "conversation", "text", "detail", "status", "status_detail", "removed", "revision")
+
+
+def _interaction(row: Any) -> InteractionRow:
+    return InteractionRow(
+        id=row.id,
+        uid=row.uid,
+        connection=row.connection,
+        key=row.key,
+        part=row.part,
+        conversation=row.conversation,
+        profile_id=row.profile_id,
+        direction=row.direction,
+        kind=row.kind,
+        at=row.at,
+        text=row.text,
+        detail=loads(row.detail),
+        status=row.status,
+        status_detail=row.status_detail,
+        removed=bool(row.removed),
+        revision=row.revision,
+        raw_id=row.raw_id,
+        stored=True,
+        changed=False,
+    )
+
+
+def _values(row: InteractionRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "uid": row.uid,
+        "connection": row.connection,
+        "key": row.key,
+        "part": row.part,
+        "conversation": row.conversation,
+        "profile_id": row.profile_id,
+        "direction": row.direction,
+        "kind": row.kind,
+        "at": row.at,
+        "text": row.text,
+        "detail": dumps(row.detail),
+        "status": row.status,
+        "status_detail": row.status_detail,
+        "removed": int(row.removed),
+        "revision": row.revision,
+        "raw_id": row.raw_id,
+    }

@@ -1,0 +1,20 @@
+"""JSON columns: compact UTF-8 text, both ways."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+_decoder = msgspec.json.Decoder()
+
+
+def dumps(value: Any) -> str:
+    """Encode; the same value always gives the same text."""
+    return _encoder.encode(value).decode()
+
+
+def loads(text: str | None) -> Any:
+    """Decode; None for None."""
+    return None if text is None else _decoder.decode(text)

@@ -1,0 +1,58 @@
+"""Who may work on a lane now. A lease carries an epoch; every transaction of the lane checks it (`fence`)."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from attrs import frozen
+from sqlalchemy.engine import Connection
+
+from crocevia.errors import LeaseLostError
+from crocevia.store.database import Store
+from crocevia.store.tables import leases
+
+
+@frozen(kw_only=True)
+class Lease:
+    """The right to work on `lane` until `until` (microseconds), under `epoch`."""
+
+    lane: str
+    owner: str
+    epoch: int
+    until: int
+
+
+def acquire(store: Store, lane: str, owner: str, now: int, length_us: int) -> Lease | None:
+    """Take or renew a lease; None while another owner holds it. A take-over raises the epoch."""
+    with store.writing() as connection:
+        connection.execute(
+            store.insert(leases).values(lane=lane, owner="", epoch=0, until=0).on_conflict_do_nothing()
+        )
+        row = connection.execute(sa.select(leases).where(leases.c.lane == lane).with_for_update()).one()
+        if row.owner != owner and row.until > now:
+            return None
+        epoch = row.epoch if row.owner == owner else row.epoch + 1
+        lease = Lease(lane=lane, owner=owner, epoch=epoch, until=now + length_us)
+        connection.execute(
+            sa.update(leases).where(leases.c.lane == lane).values(owner=owner, epoch=epoch, until=lease.until)
+        )
+        return lease
+
+
+def fence(connection: Connection, lease: Lease) -> None:
+    """Make sure, inside a transaction, that the lease is still ours.
+
+    Raises:
+        LeaseLostError: another owner took the lane over; the transaction must be undone.
+    """
+    statement = sa.select(leases.c.epoch).where(leases.c.lane == lease.lane).with_for_update(read=True)
+    if connection.execute(statement).scalar_one() != lease.epoch:
+        msg = f"lane {lease.lane}: another worker took over; this one stops and writes nothing"
+        raise LeaseLostError(msg)
+
+
+def release(store: Store, lease: Lease) -> None:
+    """Give a lease back, so that the next owner need not wait for it to run out."""
+    with store.writing() as connection:
+        connection.execute(
+            sa.update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(until=0)
+        )

@@ -1,0 +1,242 @@
+"""Profiles and the contact points they claim."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import define, field
+from sqlalchemy.engine import Connection
+
+from crocevia.model import ContactPoint
+from crocevia.store.ids import RowIds
+from crocevia.store.json import dumps, loads
+from crocevia.store.seen import chunks
+from crocevia.store.tables import claims, profiles
+
+_CHUNK = 500
+
+
+@define(kw_only=True)
+class ClaimRow:
+    """One claim; `stored` is False until it was written, `changed` True while it differs from what is stored."""
+
+    id: int
+    profile_id: int
+    address: str
+    slot: str = ""
+    shown: str = ""
+    position: int = 0
+    listed: bool = True
+    verified: bool = False
+    shared: bool = False
+    shown_by: dict[str, bool] = field(factory=dict)
+    since: int = 0
+    stored: bool = False
+    changed: bool = True
+
+    @property
+    def point(self) -> ContactPoint:
+        """The claim as a contact point of its profile."""
+        kind, scope, value = (plain := ContactPoint.from_address(self.address)).kind, plain.scope, plain.value
+        return ContactPoint(kind, scope, value, verified=self.verified, slot=self.slot, shown=self.shown)
+
+
+@define(kw_only=True)
+class ProfileRow:
+    """One profile with its claims, as a batch holds it in memory."""
+
+    id: int
+    uid: str
+    revision: int = 1
+    fields: dict[str, Any] = field(factory=dict)
+    origins: dict[str, list[Any]] = field(factory=dict)
+    deserving: bool = False
+    merged_into: int | None = None
+    created_at: int = 0
+    changed_at: int = 0
+    claims: dict[str, ClaimRow] = field(factory=dict)
+    stored: bool = False
+    changed: bool = True
+    changed_fields: set[str] = field(factory=set)
+    dropped: list[ClaimRow] = field(factory=list)
+
+    @property
+    def listed(self) -> list[ClaimRow]:
+        """The claims shown on the profile, in order."""
+        return sorted((claim for claim in self.claims.values() if claim.listed), key=lambda c: (c.position, c.address))
+
+    def canonical(self) -> dict[str, Any]:
+        """The profile in canonical values: its fields, and `contact_points` in order."""
+        return {**self.fields, "contact_points": tuple(claim.point for claim in self.listed)}
+
+
+def load(connection: Connection, ids: Collection[int]) -> dict[int, ProfileRow]:
+    """Profiles by id, claims included; of a merged one, the row as it is (follow `merged_into`)."""
+    found: dict[int, ProfileRow] = {}
+    for chunk in chunks(sorted(ids), _CHUNK):
+        for row in connection.execute(sa.select(profiles).where(profiles.c.id.in_(chunk))):
+            found[row.id] = _profile(row)
+        for row in connection.execute(sa.select(claims).where(claims.c.profile_id.in_(chunk))):
+            if row.profile_id in found:
+                found[row.profile_id].claims[row.address] = _claim(row)
+    return found
+
+
+def load_canonical(connection: Connection, ids: Collection[int]) -> dict[int, ProfileRow]:
+    """Profiles by id, each replaced by the one it was merged into, however many merges ago."""
+    found = load(connection, ids)
+    while missing := {row.merged_into for row in found.values() if row.merged_into and row.merged_into not in found}:
+        found.update(load(connection, missing))
+    return {wanted: _survivor(found, wanted) for wanted in ids if wanted in found}
+
+
+def holders(connection: Connection, addresses: Collection[str]) -> dict[str, list[int]]:
+    """For each address that is claimed, the ids of the profiles that claim it, oldest first."""
+    found: dict[str, list[int]] = {}
+    for chunk in chunks(sorted(addresses), _CHUNK):
+        statement = (
+            sa.select(claims.c.address, claims.c.profile_id).where(claims.c.address.in_(chunk)).order_by(claims.c.id)
+        )
+        for address, profile_id in connection.execute(statement):
+            found.setdefault(address, []).append(profile_id)
+    return found
+
+
+def ids_of(connection: Connection, uids: Sequence[str]) -> dict[str, int]:
+    """Row ids of profiles by external id; the unknown are left out."""
+    found: dict[str, int] = {}
+    for chunk in chunks(uids, _CHUNK):
+        for row in connection.execute(sa.select(profiles.c.uid, profiles.c.id).where(profiles.c.uid.in_(chunk))):
+            found[row.uid] = row.id
+    return found
+
+
+def save(connection: Connection, rows: Iterable[ProfileRow]) -> None:
+    """Write what is new or changed, in few statements."""
+    rows = list(rows)
+    new = [row for row in rows if not row.stored]
+    if new:
+        connection.execute(sa.insert(profiles), [_profile_values(row) for row in new])
+    changed = [row for row in rows if row.stored and row.changed]
+    if changed:
+        statement = sa.update(profiles).where(profiles.c.id == sa.bindparam("row"))
+        connection.execute(
+            statement.values({name: sa.bindparam(name) for name in _PROFILE_MUTABLE}),
+            [{"row": row.id, **{name: _profile_values(row)[name] for name in _PROFILE_MUTABLE}} for row in changed],
+        )
+    _save_claims(connection, rows)
+    for row in rows:
+        row.stored, row.changed = True, False
+
+
+_PROFILE_MUTABLE = ("revision", "fields", "origins", "deserving", "merged_into", "changed_at")
+_CLAIM_MUTABLE = ("slot", "shown", "position", "listed", "verified", "shared", "shown_by")
+
+
+def _save_claims(connection: Connection, rows: list[ProfileRow]) -> None:
+    gone = [claim.id for row in rows for claim in row.dropped if claim.stored]
+    for chunk in chunks(gone, _CHUNK):
+        connection.execute(sa.delete(claims).where(claims.c.id.in_(chunk)))
+    new = [claim for row in rows for claim in row.claims.values() if not claim.stored]
+    if new:
+        connection.execute(sa.insert(claims), [_claim_values(claim) for claim in new])
+    changed = [claim for row in rows for claim in row.claims.values() if claim.stored and claim.changed]
+    if changed:
+        statement = sa.update(claims).where(claims.c.id == sa.bindparam("row"))
+        connection.execute(
+            statement.values({name: sa.bindparam(name) for name in _CLAIM_MUTABLE}),
+            [{"row": claim.id, **{name: _claim_values(claim)[name] for name in _CLAIM_MUTABLE}} for claim in changed],
+        )
+    for row in rows:
+        row.dropped.clear()
+        for claim in row.claims.values():
+            claim.stored, claim.changed = True, False
+
+
+def new_claim(ids: RowIds, profile: ProfileRow, point: ContactPoint, at: int) -> ClaimRow:
+    """Add a claim to a profile in memory."""
+    claim = ClaimRow(
+        id=next(ids),
+        profile_id=profile.id,
+        address=point.address,
+        slot=point.slot,
+        shown=point.shown,
+        position=1 + max((claim.position for claim in profile.claims.values()), default=-1),
+        verified=point.verified,
+        since=at,
+    )
+    profile.claims[claim.address] = claim
+    return claim
+
+
+def _survivor(found: dict[int, ProfileRow], wanted: int) -> ProfileRow:
+    row = found[wanted]
+    while row.merged_into is not None:
+        row = found[row.merged_into]
+    return row
+
+
+def _profile(row: Any) -> ProfileRow:
+    return ProfileRow(
+        id=row.id,
+        uid=row.uid,
+        revision=row.revision,
+        fields=loads(row.fields),
+        origins=loads(row.origins),
+        deserving=bool(row.deserving),
+        merged_into=row.merged_into,
+        created_at=row.created_at,
+        changed_at=row.changed_at,
+        stored=True,
+        changed=False,
+    )
+
+
+def _profile_values(row: ProfileRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "uid": row.uid,
+        "revision": row.revision,
+        "fields": dumps(row.fields),
+        "origins": dumps(row.origins),
+        "deserving": int(row.deserving),
+        "merged_into": row.merged_into,
+        "created_at": row.created_at,
+        "changed_at": row.changed_at,
+    }
+
+
+def _claim(row: Any) -> ClaimRow:
+    return ClaimRow(
+        id=row.id,
+        profile_id=row.profile_id,
+        address=row.address,
+        slot=row.slot,
+        shown=row.shown,
+        position=row.position,
+        listed=bool(row.listed),
+        verified=bool(row.verified),
+        shared=bool(row.shared),
+        shown_by=loads(row.shown_by),
+        since=row.since,
+        stored=True,
+        changed=False,
+    )
+
+
+def _claim_values(claim: ClaimRow) -> dict[str, Any]:
+    return {
+        "id": claim.id,
+        "profile_id": claim.profile_id,
+        "address": claim.address,
+        "slot": claim.slot,
+        "shown": claim.shown,
+        "position": claim.position,
+        "listed": int(claim.listed),
+        "verified": int(claim.verified),
+        "shared": int(claim.shared),
+        "shown_by": dumps(claim.shown_by),
+        "since": claim.since,
+    }

@@ -1,0 +1,1 @@
+"""The flows: input to the log, the log to CRMs, CRMs to profiles, commands to customers."""

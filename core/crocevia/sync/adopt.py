@@ -1,0 +1,141 @@
+"""Meeting a CRM record that is bound to nobody: link it, make a profile of it, or ask a person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import evolve
+
+from crocevia.identity.normalise import UNREADABLE
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import ContactPoint, Party
+from crocevia.model.decision import Candidates
+from crocevia.store import bindings, profiles
+from crocevia.store.bindings import BindingRow
+from crocevia.store.decisions import Review
+from crocevia.store.profiles import ProfileRow
+from crocevia.sync import touches, verdicts
+from crocevia.sync.batch import Batch
+from crocevia.sync.resolve import claims_on, match_parties, normalise
+from crocevia.sync.touches import Leaf
+
+
+class Adoption:
+    """The unbound records of one batch, with everything that may match them, read at once.
+
+    Args:
+        batch: The transaction's memory.
+        mapping: Of the records' object.
+        unbound: Their remote values by remote id.
+    """
+
+    def __init__(self, batch: Batch, mapping: ObjectMapping, unbound: Mapping[str, Mapping[str, Any]]) -> None:
+        self.batch = batch
+        self.mapping = mapping
+        entered = {remote_id: _entered(mapping, values) for remote_id, values in unbound.items()}
+        normal = normalise(batch, [point for points in entered.values() for point in points])
+        trusted = batch.live.options.trusts_contact_points
+        self.points = {
+            remote_id: [evolve(normal[point], verified=trusted and normal[point].scope != UNREADABLE) for point in points]
+            for remote_id, points in entered.items()
+        }
+        addresses = {point.address for points in self.points.values() for point in points}
+        holders = profiles.holders(batch.transaction, addresses)
+        batch.load_profiles({holder for found in holders.values() for holder in found})
+        self.known: dict[str, list[ProfileRow]] = {
+            address: list({batch.profiles[holder].id: batch.profiles[holder] for holder in found}.values())
+            for address, found in holders.items()
+        }
+        matched = {row.id for found in self.known.values() for row in found}
+        self.here: dict[int, BindingRow] = {
+            row.subject_id: row
+            for row in bindings.of_subjects(batch.transaction, "profile", matched, batch.live.name)
+            if row.object == mapping.object
+        }
+
+    def adopt(self, leaf: Leaf, values: Mapping[str, Any]) -> BindingRow | None:
+        """Link a record by its contact points, or make a profile of it; None when neither.
+
+        One exclusive, verified match links; several go to review; none makes a profile, where the settings say that
+        this CRM's records are customers.
+        """
+        batch = self.batch
+        if self.mapping.is_customer is not None and not self.mapping.is_customer(values):
+            batch.counts["ignored"] += 1
+            return None
+        profile, others = self._match(self.points.get(leaf.event.id, []))
+        if profile is None and not others and not self.mapping.customers:
+            batch.counts["ignored"] += 1
+            return None
+        batch.counts["applied"] += 1
+        taken = profile is not None and profile.id in self.here and self.here[profile.id].remote_id is not None
+        if others or taken:
+            _review(batch, self.mapping, leaf, profile, others)
+            return None
+        profile = profile or batch.new_profile()
+        row = self._bind(leaf, profile)
+        verdicts.hear_profile(batch, self.mapping, row, values, leaf.event)
+        batch.deserve(profile)
+        batch.want("profile", profile.id)  # our key is stamped on it
+        batch.subjects.add((profile.id, leaf.raw_id))
+        for address in profile.claims:
+            if profile not in self.known.setdefault(address, []):
+                self.known[address].append(profile)
+        touches.unpark_records(batch, self.mapping.object, leaf.event.id)
+        return row
+
+    def _match(self, points: list[ContactPoint]) -> tuple[ProfileRow | None, tuple[str, ...]]:
+        """The one profile that these points identify, and the external ids of others that they might."""
+        if not points:
+            return None, ()
+        party = Party(points)
+        verdict = match_parties(self.batch, [Candidates(self.batch.live.name, party, claims_on(party, self.known))])[0]
+        return self.batch.by_uid.get(verdict.profile or ""), verdict.review
+
+    def _bind(self, leaf: Leaf, profile: ProfileRow) -> BindingRow:
+        """The profile's binding here, linked to the record: the one that waited for a create, or a new one."""
+        batch = self.batch
+        row = self.here.get(profile.id)
+        if row is None:
+            row = BindingRow(
+                id=next(batch.ids),
+                connection=batch.live.name,
+                object=self.mapping.object,
+                of="profile",
+                subject_id=profile.id,
+                profile_id=profile.id,
+            )
+            batch.new_bindings.append(row)
+            self.here[profile.id] = row
+        else:
+            batch.changed_bindings[row.id] = row
+        row.remote_id, row.state, row.version = leaf.event.id, "linked", leaf.event.version
+        batch.linked[self.mapping.object, leaf.event.id] = profile.id
+        return row
+
+
+def _entered(mapping: ObjectMapping, values: Mapping[str, Any]) -> list[ContactPoint]:
+    """The record's contact points as they were entered."""
+    entered: list[ContactPoint] = []
+    for lens in mapping.lenses:
+        if "contact_points" in lens.fields:
+            entered.extend(lens.read(values, {"contact_points": ()}).get("contact_points", ()))
+    return entered
+
+
+def _review(
+    batch: Batch, mapping: ObjectMapping, leaf: Leaf, profile: ProfileRow | None, others: tuple[str, ...]
+) -> None:
+    """Ambiguous: nothing is linked, nothing is made; a person looks."""
+    uids = sorted({*others, *([profile.uid] if profile else [])})
+    batch.reviews.append(
+        Review(
+            kind="adoption",
+            connection=batch.live.name,
+            subject=f"{mapping.object} {leaf.event.id}",
+            profile_id=profile.id if profile else None,
+            data={"object": mapping.object, "id": leaf.event.id, "profiles": uids},
+            at=batch.now,
+        )
+    )

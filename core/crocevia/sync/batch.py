@@ -1,0 +1,214 @@
+"""What one transaction of intake holds in memory: read in few statements, written in few."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from crocevia.model import ContactPoint
+from crocevia.store import announcements, bindings, books, commands, dead, decisions, interactions, journal, profiles
+from crocevia.store.announcements import Announcement
+from crocevia.store.bindings import BindingRow
+from crocevia.store.commands import CommandRow
+from crocevia.store.dead import DeadLetter
+from crocevia.store.decisions import Decision, Review
+from crocevia.store.ids import RowIds, new_uid
+from crocevia.store.interactions import InteractionRow
+from crocevia.store.profiles import ProfileRow
+from crocevia.sync.world import Live, World
+
+
+class Batch:
+    """Everything that one transaction reads, changes and will write.
+
+    Args:
+        world: Connections and tools.
+        live: The connection whose input is being applied.
+        transaction: An open write transaction. Row ids are taken at once: that makes lanes that would change the
+            same profiles wait for each other on PostgreSQL, as they do on SQLite.
+        expected: How many rows it may make, a guess that saves statements.
+    """
+
+    def __init__(self, world: World, live: Live, transaction: Connection, expected: int = 64) -> None:
+        self.world = world
+        self.live = live
+        self.transaction = transaction
+        self.now = world.now_us()
+        self.ids = RowIds(transaction)
+        self.ids.reserve(expected)
+        self.profiles: dict[int, ProfileRow] = {}
+        self.by_uid: dict[str, ProfileRow] = {}
+        self.interactions: dict[str, InteractionRow] = {}
+        self.new_bindings: list[BindingRow] = []
+        self.changed_bindings: dict[int, BindingRow] = {}
+        self.wanted: dict[str, set[int]] = {}
+        self.counts: Counter[str] = Counter()
+        self.letters: list[DeadLetter] = []
+        self.reviews: list[Review] = []
+        self.decisions: list[Decision] = []
+        self.revisions: list[dict[str, Any]] = []
+        self.commands: list[CommandRow] = []
+        self.said: list[Announcement] = []
+        self.subjects: set[tuple[int, int]] = set()
+        self.aliases: list[tuple[str, int]] = []
+        self.linked: dict[tuple[str, str], int] = {}
+        self.late: list[Any] = []
+
+    # --- profiles ---------------------------------------------------------------------------------------------------
+
+    def load_profiles(self, ids: Collection[int]) -> dict[int, ProfileRow]:
+        """Profiles by id (the survivor of a merged one), each loaded once."""
+        missing = [wanted for wanted in ids if wanted not in self.profiles]
+        if missing:
+            for wanted, row in profiles.load_canonical(self.transaction, missing).items():
+                self.profiles[wanted] = self.by_uid[row.uid] = self.profiles.setdefault(row.id, row)
+        return {wanted: self.profiles[wanted] for wanted in ids if wanted in self.profiles}
+
+    def new_profile(self) -> ProfileRow:
+        """Make an empty profile in memory."""
+        row = ProfileRow(id=next(self.ids), uid=new_uid("p"), created_at=self.now, changed_at=self.now)
+        self.profiles[row.id] = self.by_uid[row.uid] = row
+        return row
+
+    def set_field(self, profile: ProfileRow, name: str, value: Any, at: int) -> None:
+        """Give a profile's field a value, with where it came from. The same value again changes nothing."""
+        if name in profile.fields and profile.fields[name] == value:
+            return
+        profile.fields[name] = value
+        profile.origins[name] = [at, self.live.name]
+        self.touched(profile, name)
+
+    def touched(self, profile: ProfileRow, name: str) -> None:
+        """Note that a field (or "contact_points") of a profile moved."""
+        profile.changed = True
+        profile.changed_at = self.now
+        if not profile.changed_fields and profile.stored:
+            profile.revision += 1
+        profile.changed_fields.add(name)
+
+    def claim(self, profile: ProfileRow, point: ContactPoint, *, slot: str | None = None, listed: bool = True) -> None:
+        """Let a profile hold a contact point, or strengthen the claim it has."""
+        held = profile.claims.get(point.address)
+        if held is None:
+            held = profiles.new_claim(self.ids, profile, point, self.now)
+            held.slot = _free_slot(profile, point) if slot is None else slot
+            held.listed = listed
+            held.shown_by = {self.live.name: point.verified}
+            self.touched(profile, "contact_points")
+            return
+        if not held.shown_by.get(self.live.name) and (self.live.name not in held.shown_by or point.verified):
+            held.shown_by[self.live.name] = point.verified
+            held.verified = held.verified or point.verified
+            held.changed = profile.changed = True
+
+    def deserve(self, profile: ProfileRow) -> None:
+        """From now on the profile has a record in every CRM, and so have its interactions, also those before."""
+        if profile.deserving:
+            return
+        profile.deserving = profile.changed = True
+        self.bind_new("profile", [(profile.id, profile.id)])
+        if profile.stored:
+            self.bind_new("interaction", interactions.of_profiles(self.transaction, [profile.id]))
+
+    # --- wanting ----------------------------------------------------------------------------------------------------
+
+    def bind_new(self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None) -> None:
+        """Want records of subjects `(subject id, profile id)` on every connection that has none yet."""
+        targets = [target for target in self.world.targets(of) if target.connection != but_not]
+        for subject, profile in subjects:
+            for target in targets:
+                self.new_bindings.append(
+                    BindingRow(
+                        id=next(self.ids),
+                        connection=target.connection,
+                        object=target.object,
+                        of=of,
+                        subject_id=subject,
+                        profile_id=profile,
+                    )
+                )
+
+    def want(self, of: str, subject: int) -> None:
+        """Want one more revision of a subject wherever it has a record.
+
+        Also where the news came from: a push there finds nothing that differs, and makes no call.
+        """
+        self.wanted.setdefault(of, set()).add(subject)
+
+    def review_identity(self, profile: ProfileRow, others: Iterable[str], reason: str) -> None:
+        """Ask a person whether a profile and these others (external ids) are one customer."""
+        uids = sorted(others)
+        self.reviews.append(
+            Review(
+                kind="identity",
+                connection=self.live.name,
+                subject=f"{profile.uid}:{','.join(uids)}",
+                profile_id=profile.id,
+                data={"profile": profile.uid, "others": uids, "reason": reason},
+                at=self.now,
+            )
+        )
+
+    # --- saying -----------------------------------------------------------------------------------------------------
+
+    def announce(self, hook: str, data: Mapping[str, Any], *, profile: int | None = None, subject: int | None = None) -> None:
+        """Log something that plugins listen to; nothing when nobody does."""
+        if hook in self.world.listened:
+            self.said.append(
+                Announcement(
+                    hook=hook, connection=self.live.name, at=self.now, data=data, profile_id=profile, subject_id=subject
+                )
+            )
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write everything; the caller commits."""
+        store, transaction = self.world.store, self.transaction
+        rows = {row.id: row for row in self.profiles.values()}
+        for row in rows.values():
+            if row.changed_fields:
+                self._tell_profile(row)
+        profiles.save(transaction, [row for row in rows.values() if row.changed or not row.stored])
+        interactions.save(transaction, list({row.id: row for row in self.interactions.values()}.values()))
+        interactions.name(store, transaction, self.aliases)
+        interactions.record_revisions(transaction, self.revisions)
+        bindings.add(store, transaction, self.new_bindings)
+        bindings.save(transaction, self.changed_bindings.values())
+        bindings.unblock(transaction, self.live.name, set(self.linked.values()))
+        for of, subjects in self.wanted.items():
+            bindings.want(transaction, of, subjects)
+        commands.add(transaction, self.commands)
+        decisions.record(transaction, self.ids, self.decisions)
+        decisions.review(store, transaction, self.ids, self.reviews)
+        dead.bury(transaction, self.ids, self.letters, self.now)
+        announcements.append(transaction, self.ids, self.said)
+        journal.link(store, transaction, self.subjects)
+        books.count(store, transaction, self.live.name, self.counts)
+
+    def _tell_profile(self, row: ProfileRow) -> None:
+        if row.stored:
+            # a new profile's bindings are new themselves and want their first revision anyway
+            self.want("profile", row.id)
+        fields = sorted(row.changed_fields)
+        row.changed_fields.clear()
+        self.announce(
+            "crocevia_profile_changed",
+            {"profile": row.uid, "fields": fields, "connection": self.live.name},
+            profile=row.id,
+        )
+
+
+_SLOTS = {"phone": ("mobile", "other"), "email": ("main", "other")}
+
+
+def _free_slot(profile: ProfileRow, point: ContactPoint) -> str:
+    """The slot a point asks for when it is free, else the first one of its kind, else "other"."""
+    if point.kind not in _SLOTS:
+        return point.slot
+    first, other = _SLOTS[point.kind]
+    taken = {claim.slot for claim in profile.claims.values() if claim.listed and claim.point.kind == point.kind}
+    return next((slot for slot in (point.slot or first, first) if slot not in taken), other)

@@ -1,0 +1,200 @@
+"""Interactions that are born in a CRM: a note, or an answer to be sent to the customer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from crocevia.mapping.lens import Reference
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import to_us
+from crocevia.store import bindings, interactions, profiles
+from crocevia.store.bindings import BindingRow
+from crocevia.store.commands import CommandRow
+from crocevia.store.ids import interaction_uid
+from crocevia.store.interactions import InteractionRow
+from crocevia.store.profiles import ProfileRow
+from crocevia.store.tables import interactions as log
+from crocevia.sync import touches
+from crocevia.sync.batch import Batch
+from crocevia.sync.touches import Leaf
+
+
+def subjects(batch: Batch, of: str, uids: set[Any]) -> dict[Any, int]:
+    """Row ids of our profiles or interactions by external id; keys that are not ours are left out."""
+    if of == "profile":
+        return dict(profiles.ids_of(batch.transaction, sorted(uids)))
+    return {uid: row.id for uid, row in interactions.by_uids(batch.transaction, uids).items()}
+
+
+class Births:
+    """The unbound interaction records of one batch, with the profiles of their customers, read at once.
+
+    Args:
+        batch: The transaction's memory.
+        mapping: Of the records' object.
+        unbound: Their remote values by remote id.
+    """
+
+    def __init__(self, batch: Batch, mapping: ObjectMapping, unbound: Mapping[str, Mapping[str, Any]]) -> None:
+        self.batch = batch
+        self.mapping = mapping
+        self.customer_object = next((lens.object for lens in mapping.lenses if isinstance(lens, Reference)), "")
+        self.canonical = {remote_id: _decoded(mapping, values) for remote_id, values in unbound.items()}
+        customers = {str(found["profile"]) for found in self.canonical.values() if found.get("profile") is not None}
+        bound = bindings.by_remote(batch.transaction, batch.live.name, self.customer_object, customers)
+        self.customers = {remote_id: row.subject_id for remote_id, row in bound.items()}
+        batch.load_profiles(set(self.customers.values()))
+
+    def born(self, leaf: Leaf, values: Mapping[str, Any]) -> BindingRow | None:
+        """Take an interaction that somebody made in the CRM into the log; an answer is sent, once.
+
+        It is bound by its remote id, so that a record told again is known. One whose customer has no profile yet
+        waits for that record; one without a customer is ignored.
+        """
+        batch = self.batch
+        canonical = self.canonical[leaf.event.id]
+        customer = canonical.get("profile")
+        if customer is None:
+            batch.counts["ignored"] += 1
+            return None
+        found = self.customers.get(str(customer)) or batch.linked.get((self.customer_object, str(customer)))
+        if found is None:
+            touches.park(batch, touches.awaits_record(self.customer_object, str(customer)), leaf)
+            return None
+        profile = batch.profiles[found]
+        row = _row(batch, leaf, profile, canonical)
+        batch.interactions[row.uid] = row
+        binding = _bind(batch, self.mapping, leaf, row, values)
+        batch.bind_new("interaction", [(row.id, profile.id)], but_not=batch.live.name)
+        if row.direction == "outbound" and row.status == "to send":
+            _answer(batch, profile, row, canonical)
+        batch.subjects.add((profile.id, leaf.raw_id))
+        batch.counts["applied"] += 1
+        return binding
+
+
+def _decoded(mapping: ObjectMapping, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Every canonical value of a record; one that is not of its field's type is left out."""
+    found: dict[str, Any] = {}
+    for lens in mapping.lenses:
+        try:
+            found.update(lens.read(values, {}))
+        except (ValueError, TypeError, ArithmeticError):
+            continue
+    return found
+
+
+def _row(batch: Batch, leaf: Leaf, profile: ProfileRow, canonical: Mapping[str, Any]) -> InteractionRow:
+    key = f"{leaf.event.object}:{leaf.event.id}"
+    at = canonical.get("at")
+    direction = canonical.get("direction") or "internal"
+    detail = {"channel": canonical.get("channel"), "message_key": canonical.get("message_key")}
+    for name in ("author", "subject", "in_reply_to", "duration_s"):
+        if canonical.get(name) is not None:
+            detail[name] = canonical[name]
+    if canonical.get("connection"):
+        detail["road"] = canonical["connection"]
+    return InteractionRow(
+        id=next(batch.ids),
+        uid=interaction_uid(batch.live.name, key),
+        connection=batch.live.name,
+        key=key,
+        conversation=canonical.get("conversation"),
+        profile_id=profile.id,
+        direction=direction,
+        kind=canonical.get("kind") or ("message" if direction == "outbound" else "note"),
+        at=to_us(at if isinstance(at, datetime) else leaf.event.at),
+        text=canonical.get("text"),
+        detail=detail,
+        status=canonical.get("status"),
+        raw_id=leaf.raw_id,
+    )
+
+
+def _bind(
+    batch: Batch, mapping: ObjectMapping, leaf: Leaf, row: InteractionRow, values: Mapping[str, Any]
+) -> BindingRow:
+    """Bound by its remote id, never created again; our key is stamped on it by the first push."""
+    binding = BindingRow(
+        id=next(batch.ids),
+        connection=batch.live.name,
+        object=mapping.object,
+        of="interaction",
+        subject_id=row.id,
+        profile_id=row.profile_id,
+        remote_id=leaf.event.id,
+        version=leaf.event.version,
+        seen={name: values[name] for name in mapping.remote_fields if name in values},
+        state="linked",
+    )
+    batch.new_bindings.append(binding)
+    return binding
+
+
+def _answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Mapping[str, Any]) -> None:
+    """Find the road of an answer and command it to be sent; without a road it has failed, and says so."""
+    road = _road(batch, profile, canonical)
+    if road is None:
+        row.status, row.status_detail = "failed", "no channel reaches this customer: name one, or wait until he writes"
+        return
+    connection, conversation, address = road
+    row.conversation = conversation
+    row.detail |= {"channel": batch.world.lives[connection].kind, "road": connection}
+    row.status = "sending"
+    batch.commands.append(
+        CommandRow(
+            id=next(batch.ids),
+            uid=row.uid,
+            connection=connection,
+            verb="send",
+            profile_id=profile.id,
+            interaction_id=row.id,
+            payload={
+                "to": address,
+                "conversation": conversation,
+                "text": row.text,
+                "in_reply_to": canonical.get("in_reply_to"),
+            },
+            created_at=batch.now,
+            changed_at=batch.now,
+        )
+    )
+
+
+def _road(batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any]) -> tuple[str, str | None, str] | None:
+    """`(connection, conversation, address)`: the channel that the answer names, else where the customer wrote last."""
+    lives = batch.world.lives
+    sending = {name: live for name, live in lives.items() if live.sends}
+    named = canonical.get("connection") or canonical.get("channel")
+    if named:
+        sending = {name: live for name, live in sending.items() if named in (name, live.kind)}
+    statement = (
+        sa.select(log.c.connection, log.c.conversation)
+        .where(log.c.profile_id == profile.id, log.c.direction == "inbound", log.c.connection.in_(list(sending)))
+        .order_by(log.c.at.desc())
+        .limit(1)
+    )
+    last = batch.transaction.execute(statement).one_or_none()
+    order = [last.connection] if last else []
+    order += [name for name in sending if name not in order]
+    for name in order:
+        address = _address(sending[name].connector.address_kinds(), profile)
+        if address is not None:
+            conversation = last.conversation if last and last.connection == name else canonical.get("conversation")
+            return name, conversation, address
+    return None
+
+
+def _address(kinds: tuple[str, ...], profile: ProfileRow) -> str | None:
+    """The customer's address on a channel: proven ones first, in the order of the channel's kinds."""
+    held = sorted(profile.claims.values(), key=lambda claim: (not claim.verified, not claim.listed, claim.position))
+    for kind in kinds:
+        for claim in held:
+            point = claim.point
+            if point.kind == kind and point.scope != "unreadable":
+                return claim.address
+    return None

@@ -1,0 +1,188 @@
+"""From the journal to the log: parse, translate, dedupe, apply; in batches, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from attrs import field, frozen
+
+from crocevia import faults
+from crocevia.errors import MalformedError, StoreError
+from crocevia.model import (
+    EVENT_TYPES,
+    Event,
+    Ignored,
+    InteractionRemoved,
+    InteractionRevised,
+    InteractionSeen,
+    ParseContext,
+    RecordChanged,
+    RecordDeleted,
+    RecordMerged,
+    StatusReported,
+    Unrecognised,
+)
+from crocevia.store import dead, journal, seen
+from crocevia.store.dead import WHOLE_RAW, DeadLetter
+from crocevia.store.ids import seen_key
+from crocevia.store.journal import JournalRow
+from crocevia.store.leases import Lease, fence
+from crocevia.sync.batch import Batch
+from crocevia.sync.records import apply_records
+from crocevia.sync.touches import Leaf, apply_revisions, apply_seen
+from crocevia.sync.world import Live, World
+
+MOST_RAWS = 256
+_TRANSLATE = "crocevia_translate_event"
+_RECORDS = (RecordChanged, RecordDeleted, RecordMerged)
+_REVISIONS = (InteractionRevised, InteractionRemoved, StatusReported)
+
+
+@frozen
+class Parsed:
+    """A raw and what was made of it. `failure`: why nothing could be; `known`: leaves counted by an earlier parse."""
+
+    row: JournalRow
+    events: list[Event] = field(factory=list)
+    failure: DeadLetter | None = None
+    replays: set[str] | None = None
+
+
+def parse(world: World, live: Live, row: JournalRow) -> Parsed:
+    """Parse one raw; whatever a connector throws quarantines that raw alone."""
+    context = ParseContext(now=world.clock.now(), region=world.region)
+    try:
+        events = list(live.connector.parse(row.raw, context))
+    except MalformedError as error:
+        return Parsed(row, failure=_letter(live, row, WHOLE_RAW, "MalformedError", str(error)))
+    except Exception as error:  # noqa: BLE001 - a connector's bug must not stop the others' input
+        message = f"{live.name}: parse failed ({type(error).__name__}) on raw {row.id}; mend the connector, then replay"
+        return Parsed(row, failure=_letter(live, row, WHOLE_RAW, type(error).__name__, message))
+    if world.dispatcher.has(_TRANSLATE):
+        events = [made for event in events for made in world.dispatcher.translate(_TRANSLATE, event, raw=row.raw)]
+    return Parsed(row, events)
+
+
+def _letter(live: Live, row: JournalRow, leaf: str, error: str, message: str) -> DeadLetter:
+    return DeadLetter(connection=live.name, what="leaf", ref_id=row.id, leaf=leaf, error=error, message=message)
+
+
+def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MOST_RAWS) -> int:
+    """Apply the oldest pending raws of a connection; return how many.
+
+    Raises:
+        StoreError: the store cannot take it; the raws stay pending.
+    """
+    with world.store.reading() as connection:
+        rows = journal.pending(connection, live.name, live.kind, most)
+    if not rows:
+        return 0
+    _apply_or_split(world, live, [parse(world, live, row) for row in rows], lease)
+    return len(rows)
+
+
+def _apply_or_split(world: World, live: Live, parsed: Sequence[Parsed], lease: Lease | None) -> None:
+    """Apply together; where that fails for another reason than the store, find the raw it is and bury that one."""
+    try:
+        apply(world, live, parsed, lease)
+    except StoreError:
+        raise
+    except Exception as error:  # one raw must not hold up the others for ever
+        if len(parsed) > 1:
+            half = len(parsed) // 2
+            _apply_or_split(world, live, parsed[:half], lease)
+            _apply_or_split(world, live, parsed[half:], lease)
+            return
+        one = parsed[0]
+        if one.failure is not None:
+            raise
+        message = f"{live.name}: applying raw {one.row.id} failed ({type(error).__name__}); this is a bug: report it, then replay"
+        letter = _letter(live, one.row, WHOLE_RAW, type(error).__name__, message)
+        apply(world, live, [Parsed(one.row, failure=letter)], lease)
+
+
+def replay(world: World, live: Live, raw_ids: Sequence[int], lease: Lease | None = None) -> int:
+    """Parse raws again, for those of their leaves that are dead letters; return how many raws."""
+    with world.store.reading() as connection:
+        rows = journal.read(connection, raw_ids, live.kind)
+        leaves = dead.open_leaves(connection, raw_ids)
+    again = [row for row in rows if row.id in leaves]
+    parsed = [parse(world, live, row) for row in again]
+    apply(world, live, [Parsed(p.row, p.events, p.failure, replays=leaves[p.row.id]) for p in parsed], lease)
+    return len(again)
+
+
+def apply(world: World, live: Live, parsed: Sequence[Parsed], lease: Lease | None) -> None:
+    """Apply parsed raws in one transaction: everything of them, or nothing."""
+    expected = 8 * sum(len(one.events) for one in parsed) + 16
+    with world.store.writing() as connection:
+        if lease is not None:
+            fence(connection, lease)
+        batch = Batch(world, live, connection, expected)
+        dead.close(connection, "leaf", [one.row.id for one in parsed if one.replays is not None])
+        leaves = [leaf for one in parsed for leaf in _account(batch, one)]
+        _apply_leaves(batch, _fresh(batch, leaves))
+        while batch.late:
+            late, batch.late = batch.late, []
+            _apply_leaves(batch, late)
+        journal.finish(connection, [(one.row.id, max(len(one.events), 1)) for one in parsed])
+        batch.flush()
+        faults.reach("intake.before_commit")
+    faults.reach("intake.committed")
+
+
+def _account(batch: Batch, one: Parsed) -> list[Leaf]:
+    """Count a raw's leaves; bury those that cannot be understood; return those to be applied."""
+    if one.failure is not None:
+        batch.letters.append(one.failure)
+        batch.counts["received"] += 0 if one.replays is not None else 1
+        return []
+    events = one.events
+    if one.replays is not None:
+        again = one.replays
+        events = events if WHOLE_RAW in again else [event for event in events if event.leaf in again]
+        batch.counts["received"] -= len(again)  # they were counted when they were buried
+    batch.counts["received"] += len(events)
+    found: list[Leaf] = []
+    for event in events:
+        if isinstance(event, Ignored):
+            batch.counts["ignored"] += 1
+        elif isinstance(event, Unrecognised) or type(event) not in _KNOWN:
+            what = event.what if isinstance(event, Unrecognised) else f"an event of type {type(event).__name__}"
+            message = f"{batch.live.name}: not understood: {what}; mend the connector, then replay"
+            batch.letters.append(_letter(batch.live, one.row, event.leaf, "Unrecognised", message))
+        else:
+            found.append(Leaf(one.row.id, event))
+    return found
+
+
+_KNOWN = frozenset(EVENT_TYPES.values())
+
+
+def _fresh(batch: Batch, leaves: Sequence[Leaf]) -> list[Leaf]:
+    """Leave out what was applied before, or stands twice in this batch."""
+    name = batch.live.name
+    keys = [seen_key(name, leaf.event.dedupe_key) for leaf in leaves]
+    known = seen.known(batch.transaction, keys)
+    found: dict[bytes, Leaf] = {}
+    for key, leaf in zip(keys, leaves, strict=True):
+        if key not in known:
+            found.setdefault(key, leaf)
+    batch.counts["superseded"] += len(leaves) - len(found)
+    seen.remember(batch.world.store, batch.transaction, found)
+    return list(found.values())
+
+
+def _apply_leaves(batch: Batch, leaves: Sequence[Leaf]) -> None:
+    """Interactions first, then what revises them, then records: each kind at once."""
+    steps: tuple[tuple[tuple[type, ...], Callable[[Batch, Sequence[Leaf]], None]], ...] = (
+        ((InteractionSeen,), apply_seen),
+        (_REVISIONS, apply_revisions),
+        (_RECORDS, apply_records),
+    )
+    for types, step in steps:
+        mine = [leaf for leaf in leaves if isinstance(leaf.event, types)]
+        if mine:
+            step(batch, mine)
+
+

@@ -1,0 +1,122 @@
+"""Looking before creating: records that hold the same contact points are linked, never doubled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from crocevia.connector import ReadsRecords
+from crocevia.errors import DuplicateError, RemoteError
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import Record, RecordChanged
+from crocevia.store import bindings, decisions, profiles
+from crocevia.store.bindings import BindingRow
+from crocevia.store.decisions import Review
+from crocevia.store.ids import RowIds
+from crocevia.store.leases import Lease, fence
+from crocevia.sync.batch import Batch
+from crocevia.sync.records import apply_records
+from crocevia.sync.touches import Leaf
+from crocevia.sync.world import Live, World
+
+if TYPE_CHECKING:
+    from crocevia.sync.push import Wanted
+
+_FINDABLE = ("phone", "email")
+NO_RAW = 0
+"""Stands for the raw of records that were asked for, not told."""
+
+
+def before_create(
+    world: World, live: Live, mapping: ObjectMapping, wanted: Sequence[Wanted], lease: Lease | None
+) -> list[Wanted]:
+    """Ask the CRM, in one call, whether it has the customers that are about to be created.
+
+    Records that are found are judged and linked (or reviewed) like any that the CRM tells of; the rest is returned,
+    to be created.
+    """
+    creates = [one for one in wanted if one.write.operation == "upsert"]
+    if not creates or not isinstance(live.connector, ReadsRecords):
+        return list(wanted)
+    with world.store.reading() as connection:
+        rows = profiles.load(connection, {one.row.subject_id for one in creates})
+    points = {
+        point: None
+        for row in rows.values()
+        for claim in row.claims.values()
+        if claim.verified and (point := claim.point).kind in _FINDABLE and not point.scope
+    }
+    if not points:
+        return list(wanted)
+    found = live.connector.find(mapping.object, list(points), mapping.remote_fields)
+    records = {record.id: record for some in found.values() for record in some}
+    if not records:
+        return list(wanted)
+    hear(world, live, list(records.values()), lease)
+    held = {point.address for point, some in found.items() if some}
+    doubtful = {one.row.id for one in creates if held & set(rows[one.row.subject_id].claims)}
+    _ask_about_unlinked(world, live, mapping, doubtful, lease)
+    return [one for one in wanted if one.row.id not in doubtful]
+
+
+def _ask_about_unlinked(
+    world: World, live: Live, mapping: ObjectMapping, doubtful: set[int], lease: Lease | None
+) -> None:
+    """What the look-up found and could not link is not created either: a person looks."""
+    with world.store.writing() as connection:
+        if lease is not None:
+            fence(connection, lease)
+        rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None]
+        for row in rows:
+            row.state, row.error = "review", "the CRM has a record with the same contact point, bound elsewhere"
+        bindings.save(connection, rows)
+        reviews = [
+            Review(
+                kind="adoption",
+                connection=live.name,
+                subject=f"binding {row.id}",
+                profile_id=row.profile_id,
+                data={"object": mapping.object, "binding": row.id},
+                at=world.now_us(),
+            )
+            for row in rows
+        ]
+        decisions.review(world.store, connection, RowIds(connection), reviews)
+
+
+def after_refusal(
+    world: World,
+    live: Live,
+    mapping: ObjectMapping,
+    refused: Sequence[tuple[BindingRow, RemoteError]],
+    lease: Lease | None,
+) -> None:
+    """Read what the CRM says is a double, or newer than ours, and judge it like any change."""
+    if not isinstance(live.connector, ReadsRecords):
+        return
+    ids = {row.remote_id for row, _ in refused if row.remote_id}
+    ids |= {candidate for _, error in refused if isinstance(error, DuplicateError) for candidate in error.candidates}
+    if ids:
+        hear(world, live, live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields), lease)
+
+
+def hear(world: World, live: Live, records: Sequence[Record], lease: Lease | None) -> None:
+    """Judge records that were asked for, in one transaction."""
+    leaves = [
+        Leaf(
+            NO_RAW,
+            RecordChanged(
+                object=record.object, id=record.id, values=record.values, at=record.at, version=record.version
+            ),
+        )
+        for record in records
+    ]
+    if not leaves:
+        return
+    with world.store.writing() as connection:
+        if lease is not None:
+            fence(connection, lease)
+        batch = Batch(world, live, connection, 4 * len(leaves) + 16)
+        apply_records(batch, leaves)
+        batch.counts.clear()  # nobody told us: these are not leaves of the books
+        batch.flush()

@@ -1,0 +1,102 @@
+"""What CRMs and polled channels have to tell: pages journaled raw, the cursor committed with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from attrs import evolve
+
+from crocevia import faults
+from crocevia.connector import Polls, ReadsRecords
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import Raw, RawPage
+from crocevia.store import connections, cursors, journal
+from crocevia.store.cursors import Cursor
+from crocevia.store.leases import Lease, fence
+from crocevia.sync.world import Live, World, streams
+
+MOST_PAGES = 20
+HISTORY = "history"
+
+
+def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int = MOST_PAGES) -> bool:
+    """Read what is new on every stream of a connection; return whether more waits right now.
+
+    Raises:
+        RemoteError: the vendor did not answer; pages read so far are kept.
+    """
+    more = False
+    for stream in _streams(live):
+        for _ in range(most_pages):
+            with world.store.reading() as connection:
+                cursor = cursors.read(connection, live.name, stream)
+            page = _read(live, stream, cursor.text)
+            keep(world, live, stream, page, complete=cursor.complete or not page.more, lease=lease)
+            if not page.more:
+                break
+        else:
+            more = True
+    return more
+
+
+def _streams(live: Live) -> Iterator[str]:
+    if live.reads:
+        yield from streams(live)
+    if isinstance(live.connector, Polls):
+        yield HISTORY
+
+
+def _read(live: Live, stream: str, cursor: str | None) -> RawPage:
+    connector = live.connector
+    if stream == HISTORY and isinstance(connector, Polls):
+        return connector.poll(cursor)
+    if isinstance(connector, ReadsRecords):
+        return connector.changes(stream, cursor, readable(live, live.mappings[stream]))
+    raise TypeError(stream)
+
+
+def readable(live: Live, mapping: ObjectMapping) -> list[str]:
+    """The mapped remote fields, without those that have drifted away."""
+    return [name for name in mapping.remote_fields if name not in live.quarantined.get(mapping.object, ())]
+
+
+def keep(
+    world: World, live: Live, stream: str, page: RawPage, *, complete: bool, lease: Lease | None = None, source: str = "page"
+) -> None:
+    """Journal a page and move the cursor, in one transaction."""
+    now = world.now_us()
+    with world.store.writing() as connection:
+        if lease is not None:
+            fence(connection, lease)
+        if page.body:
+            raw = Raw(
+                connection=live.name,
+                kind=live.kind,
+                body=page.body,
+                received_at=world.clock.now(),
+                headers=page.headers,
+                source="stream" if source == "stream" else "page",
+                stream=stream,
+            )
+            journal.append(connection, [raw])
+        cursors.write(world.store, connection, live.name, stream, Cursor(page.cursor, complete=complete), now)
+        connections.write(world.store, connection, live.name, last_in_at=now)
+        faults.reach("pull.before_commit")
+    faults.reach("pull.committed")
+
+
+def fit(live: Live) -> None:
+    """Ask the CRM for its schema once, and make the lenses keep to it.
+
+    Raises:
+        RemoteError: it cannot be described now.
+    """
+    connector = live.connector
+    if live.fitted or not isinstance(connector, ReadsRecords):
+        return
+    for object_name, mapping in list(live.mappings.items()):
+        schema = connector.describe(object_name)
+        own = {"key": mapping.key, "revision": mapping.revision}
+        kept = {name: value if value in schema.fields else None for name, value in own.items()}
+        live.mappings[object_name] = evolve(mapping.fit(schema), **kept)
+    live.fitted = True

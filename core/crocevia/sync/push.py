@@ -1,0 +1,280 @@
+"""Desired state to CRMs: what is wanted is computed at send time as encode(canonical) - seen, and written in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import define, field, frozen
+
+from crocevia import faults
+from crocevia.connector import WritesRecords
+from crocevia.errors import (
+    GoneError,
+    OutcomeUnknownError,
+    RejectedError,
+    RemoteError,
+    SchemaDriftError,
+)
+from crocevia.mapping.lens import same
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import Outcome, Write, Written
+from crocevia.store import bindings, connections, dead, interactions, profiles
+from crocevia.store.bindings import BindingRow
+from crocevia.store.dead import DeadLetter
+from crocevia.store.ids import RowIds
+from crocevia.store.leases import Lease, fence
+from crocevia.sync import lookup
+from crocevia.sync.retry import Budget, Step, step
+from crocevia.sync.world import Live, World
+
+_US = 1_000_000
+
+
+@frozen
+class Wanted:
+    """One binding, what it should hold, and the write that makes it so."""
+
+    row: BindingRow
+    write: Write
+
+
+@define
+class Push:
+    """Pushes to one connection; `budget` is its share of retries."""
+
+    world: World
+    live: Live
+    lease: Lease | None = None
+    budget: Budget = field(factory=Budget)
+
+    def run(self, *, creating: bool) -> int:
+        """Write what is wanted and due, profiles before interactions; return how many bindings were dealt with.
+
+        Args:
+            creating: Whether records may be created: not before the baseline is complete.
+
+        Raises:
+            RemoteError: the whole call failed in a way that concerns the connection (AuthError, ThrottledError).
+            StoreError: the store cannot take the outcome; the claimed writes are made again, under the same keys.
+        """
+        done = 0
+        for of in ("profile", "interaction"):
+            mapping = self.live.mapping_of(of)
+            if mapping is not None:
+                done += self._run_of(mapping, creating=creating)
+        return done
+
+    def _run_of(self, mapping: ObjectMapping, *, creating: bool) -> int:
+        writer = self.live.connector
+        if not isinstance(writer, WritesRecords):
+            return 0
+        with self.world.store.reading() as connection:
+            rows = bindings.pending(
+                connection, self.live.name, mapping.of, self.world.now_us(), writer.write_limit, creating=creating
+            )
+            rows = [row for row in rows if row.object == mapping.object]
+            if not rows:
+                return 0
+            wanted, settled = self._wanted(connection, mapping, rows)
+        if mapping.of == "profile":
+            wanted = lookup.before_create(self.world, self.live, mapping, wanted, self.lease)
+        self._claim(settled, wanted)
+        if wanted:
+            self._record(mapping, wanted, self._write(writer, [one.write for one in wanted]))
+        return len(rows)
+
+    # --- what to write ----------------------------------------------------------------------------------------------
+
+    def _wanted(
+        self, connection: Any, mapping: ObjectMapping, rows: Sequence[BindingRow]
+    ) -> tuple[list[Wanted], list[BindingRow]]:
+        """The writes to make, and the rows that need none (they are settled in memory, to be saved)."""
+        records = self._canonical(connection, mapping.of, rows)
+        wanted: list[Wanted] = []
+        settled: list[BindingRow] = []
+        for row in rows:
+            found = records.get(row.subject_id)
+            if found is None or (mapping.of == "interaction" and found[1].get("profile") is None):
+                _wait(row)
+                settled.append(row)
+                continue
+            write = self._difference(mapping, row, *found)
+            if write is None:
+                row.applied, row.claimed, row.attempts, row.error = row.wanted, None, 0, None
+                settled.append(row)
+            else:
+                wanted.append(Wanted(row, write))
+        return wanted, settled
+
+    def _canonical(
+        self, connection: Any, of: str, rows: Sequence[BindingRow]
+    ) -> dict[int, tuple[str, Mapping[str, Any]]]:
+        """`(our external id, canonical values)` by subject."""
+        subjects = {row.subject_id for row in rows}
+        if of == "profile":
+            return {wanted: (row.uid, row.canonical()) for wanted, row in profiles.load(connection, subjects).items()}
+        found = interactions.load(connection, subjects)
+        customers = bindings.remote_ids(
+            connection, self.live.name, "profile", {row.profile_id for row in found.values()}
+        )
+        return {
+            wanted: (row.uid, {**row.canonical(), "profile": customers.get(row.profile_id)})
+            for wanted, row in found.items()
+        }
+
+    def _difference(
+        self, mapping: ObjectMapping, row: BindingRow, key: str, canonical: Mapping[str, Any]
+    ) -> Write | None:
+        """What the CRM should hold and does not; None when there is nothing to do."""
+        values = mapping.encode(canonical)
+        dispatcher = self.world.dispatcher
+        if dispatcher.has("crocevia_map_record"):
+            values = dispatcher.fold(
+                "crocevia_map_record",
+                values,
+                connection=self.live.name,
+                object=mapping.object,
+                of=mapping.of,
+                canonical=canonical,
+            )
+        left_out = {*row.held, *self.live.quarantined.get(mapping.object, ())}
+        changed = {
+            name: value
+            for name, value in values.items()
+            if name not in left_out and not same(value, row.seen.get(name))
+        }
+        if mapping.key and row.seen.get(mapping.key) != key:
+            changed[mapping.key] = key
+        if not changed and row.remote_id is not None:
+            return None
+        if mapping.revision and mapping.revision not in left_out:
+            changed[mapping.revision] = row.wanted
+        if row.remote_id is None:
+            changed = {**mapping.constants, **{name: value for name, value in changed.items() if value is not None}}
+            return Write(object=mapping.object, operation="upsert", key=key, values=changed)
+        return Write(
+            object=mapping.object, operation="update", key=key, id=row.remote_id, values=changed, version=row.version
+        )
+
+    # --- making the calls -------------------------------------------------------------------------------------------
+
+    def _claim(self, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
+        """Write down what is about to be called; nothing is called when the lane is not ours any more."""
+        with self.world.store.writing() as connection:
+            if self.lease is not None:
+                fence(connection, self.lease)
+            bindings.save(connection, settled)
+            bindings.claim(connection, [one.row.id for one in wanted])
+        faults.reach("push.claimed")
+
+    def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:
+        """One outcome for each write. A call that is refused as a whole is halved until the poison is alone."""
+        try:
+            outcomes = writer.write(batch)
+        except RejectedError as error:
+            if len(batch) == 1:
+                return [error]
+            half = len(batch) // 2
+            return [*self._write(writer, batch[:half]), *self._write(writer, batch[half:])]
+        except RemoteError as error:
+            outcomes = [error] * len(batch)
+        faults.reach("push.called")
+        if len(outcomes) != len(batch):
+            told = OutcomeUnknownError(f"{self.live.name}: {len(batch)} writes got {len(outcomes)} outcomes")
+            return [told] * len(batch)
+        return list(outcomes)
+
+    # --- what came of them ------------------------------------------------------------------------------------------
+
+    def _record(self, mapping: ObjectMapping, wanted: Sequence[Wanted], outcomes: Sequence[Outcome]) -> None:
+        """Commit the outcomes in one transaction."""
+        letters: list[DeadLetter] = []
+        looks: list[tuple[BindingRow, RemoteError]] = []
+        linked: set[int] = set()
+        failure: RemoteError | None = None
+        for one, outcome in zip(wanted, outcomes, strict=True):
+            row = one.row
+            if isinstance(outcome, Written):
+                if row.remote_id is None and mapping.of == "profile":
+                    linked.add(row.profile_id)
+                _succeeded(row, one.write, outcome)
+                continue
+            taken = step(outcome, row.attempts, self.world.random, self.budget)
+            failure = self._failed(mapping, row, outcome, taken, letters) or failure
+            if taken.next == "look":
+                looks.append((row, outcome))
+        self.budget.earn(sum(isinstance(outcome, Written) for outcome in outcomes))
+        with self.world.store.writing() as connection:
+            if self.lease is not None:
+                fence(connection, self.lease)
+            bindings.save(connection, [one.row for one in wanted])
+            bindings.unblock(connection, self.live.name, linked)
+            dead.bury(connection, RowIds(connection), letters, self.world.now_us())
+            if any(isinstance(outcome, Written) for outcome in outcomes):
+                connections.write(self.world.store, connection, self.live.name, last_out_at=self.world.now_us())
+            faults.reach("push.before_record")
+        faults.reach("push.recorded")
+        if looks:
+            lookup.after_refusal(self.world, self.live, mapping, looks, self.lease)
+        if failure is not None:
+            raise failure
+
+    def _failed(
+        self, mapping: ObjectMapping, row: BindingRow, error: RemoteError, taken: Step, letters: list[DeadLetter]
+    ) -> RemoteError | None:
+        """Put a failure on its binding; return it when it concerns the whole connection."""
+        row.claimed, row.error = None, type(error).__name__
+        row.due_at = self.world.now_us() + int(taken.after.total_seconds() * _US)
+        row.attempts += taken.counts
+        match taken.next:
+            case "pause":
+                return error
+            case "retry":
+                return error if not taken.counts else None
+            case "unknown":
+                idempotent = row.remote_id is not None or getattr(self.live.connector, "idempotent_upsert", False)
+                row.state = row.state if idempotent else "unknown"
+            case "gone":
+                self._gone(row, error)
+            case "hold fields" if isinstance(error, SchemaDriftError) and error.fields:
+                self.live.quarantined.setdefault(mapping.object, set()).update(error.fields)
+                row.due_at = 0
+            case "look":
+                pass
+            case _:
+                row.state = "dead"
+                letters.append(
+                    DeadLetter(
+                        connection=self.live.name,
+                        what="binding",
+                        ref_id=row.id,
+                        profile_id=row.profile_id,
+                        error=type(error).__name__ + (f" {error.code}" if error.code else ""),
+                        message=str(error),
+                    )
+                )
+        return None
+
+    def _gone(self, row: BindingRow, error: RemoteError) -> None:
+        """Deleted there: nothing is revived. Merged: the binding moves, and what the survivor holds is read next."""
+        survivor = error.survivor if isinstance(error, GoneError) else None
+        if survivor is None:
+            row.state = "gone"
+        else:
+            row.remote_id, row.seen, row.agreed, row.version, row.due_at = survivor, {}, {}, None, 0
+
+
+def _wait(row: BindingRow) -> None:
+    """The customer has no record there yet, so there is nothing to hang the interaction on."""
+    row.state, row.error = "blocked", "its customer has no record there"
+
+
+def _succeeded(row: BindingRow, write: Write, written: Written) -> None:
+    row.remote_id, row.state = written.id, "linked"
+    row.version = written.version or row.version
+    row.applied = row.wanted
+    row.claimed, row.attempts, row.due_at, row.error = None, 0, 0, None
+    row.seen.update(write.values)
+    for name in write.values:
+        row.agreed.pop(name, None)

@@ -1,0 +1,187 @@
+"""What changed in a CRM: from record events to profiles, through lenses and the judge, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import RecordChanged, RecordDeleted, RecordMerged
+from crocevia.store import bindings, connections, profiles
+from crocevia.store.bindings import BindingRow
+from crocevia.store.decisions import Review
+from crocevia.sync import births, verdicts
+from crocevia.sync.adopt import Adoption
+from crocevia.sync.batch import Batch
+from crocevia.sync.births import Births
+from crocevia.sync.touches import Leaf
+
+RecordEvent = RecordChanged | RecordDeleted | RecordMerged
+
+
+def apply_records(batch: Batch, leaves: Sequence[Leaf]) -> None:
+    """Apply record events in the order in which the CRM told them."""
+    for object_name in dict.fromkeys(leaf.event.object for leaf in leaves):
+        mapping = batch.live.mappings.get(object_name)
+        mine = [leaf for leaf in leaves if leaf.event.object == object_name]
+        if mapping is None:
+            batch.counts["ignored"] += len(mine)
+            continue
+        records = Records(batch, mapping, mine)
+        if mapping.of == "profile" and records.too_many_deletions():
+            continue
+        for leaf in mine:
+            records.apply(leaf)
+
+
+class Records:
+    """The events of one object in one batch, with the bindings and rows they speak of."""
+
+    def __init__(self, batch: Batch, mapping: ObjectMapping, leaves: Sequence[Leaf]) -> None:
+        self.batch = batch
+        self.mapping = mapping
+        self.leaves = leaves
+        self.values: dict[int, dict[str, Any]] = {
+            id(leaf): self._read(leaf.event) for leaf in leaves if isinstance(leaf.event, RecordChanged)
+        }
+        ids = {leaf.event.id for leaf in leaves} | {
+            leaf.event.into for leaf in leaves if isinstance(leaf.event, RecordMerged)
+        }
+        self.bound = bindings.by_remote(batch.transaction, batch.live.name, mapping.object, ids)
+        self._find_by_key()
+        unbound = {
+            leaf.event.id: self.values[id(leaf)]
+            for leaf in leaves
+            if id(leaf) in self.values and leaf.event.id not in self.bound
+        }
+        if mapping.of == "profile":
+            batch.load_profiles({row.subject_id for row in self.bound.values()})
+            self._take: Callable[[Leaf, Mapping[str, Any]], BindingRow | None] = Adoption(batch, mapping, unbound).adopt
+        else:
+            self._take = Births(batch, mapping, unbound).born
+
+    def _read(self, event: RecordChanged) -> dict[str, Any]:
+        """Remote values after the hook that undoes what `crocevia_map_record` did, without drifted fields."""
+        live = self.batch.live
+        dispatcher = self.batch.world.dispatcher
+        values = dict(event.values)
+        if dispatcher.has("crocevia_read_record"):
+            values = dispatcher.fold(
+                "crocevia_read_record", values, connection=live.name, object=event.object, of=self.mapping.of
+            )
+        drifted = live.quarantined.get(event.object, ())
+        return {name: value for name, value in values.items() if name not in drifted}
+
+    def _find_by_key(self) -> None:
+        """Records that carry our key and are not bound: made by us, and the answer was lost."""
+        key = self.mapping.key
+        unbound = {
+            leaf.event.id: self.values[id(leaf)][key]
+            for leaf in self.leaves
+            if key and id(leaf) in self.values and leaf.event.id not in self.bound and self.values[id(leaf)].get(key)
+        }
+        subjects = births.subjects(self.batch, self.mapping.of, set(unbound.values()))
+        rows = {
+            row.subject_id: row
+            for row in bindings.of_subjects(
+                self.batch.transaction, self.mapping.of, subjects.values(), self.batch.live.name
+            )
+            if row.object == self.mapping.object
+        }
+        if self.mapping.of == "profile":
+            self.batch.load_profiles(set(subjects.values()))
+        for remote_id, uid in unbound.items():
+            row = rows.get(subjects.get(uid, 0))
+            if row is not None and row.remote_id is None and row.state in ("new", "unknown", "blocked"):
+                row.remote_id, row.state, row.applied = remote_id, "linked", row.claimed or row.applied
+                self.bound[remote_id] = row
+
+    def too_many_deletions(self) -> bool:
+        """A mass deletion stops the connection and asks; the events stay in the journal as ignored, with a review."""
+        deleted = [leaf for leaf in self.leaves if isinstance(leaf.event, RecordDeleted) and leaf.event.id in self.bound]
+        if len(deleted) <= self.batch.live.options.delete_cap:
+            return False
+        batch = self.batch
+        reason = f"{len(deleted)} records of {self.mapping.object} were deleted at once; review, then resume"
+        batch.reviews.append(
+            Review(
+                kind="mass delete",
+                connection=batch.live.name,
+                subject=f"raw {deleted[0].raw_id}",
+                profile_id=None,
+                data={"object": self.mapping.object, "raws": sorted({leaf.raw_id for leaf in self.leaves})},
+                at=batch.now,
+            )
+        )
+        connections.write(
+            batch.world.store,
+            batch.transaction,
+            batch.live.name,
+            state="paused",
+            reason=reason,
+            changed_at=batch.now,
+        )
+        batch.counts["ignored"] += len(self.leaves)
+        return True
+
+    def apply(self, leaf: Leaf) -> None:
+        """Apply one event."""
+        event: RecordEvent = leaf.event
+        row = self.bound.get(event.id)
+        if isinstance(event, RecordDeleted):
+            self._deleted(row)
+        elif isinstance(event, RecordMerged):
+            self._merged(event, row)
+        elif row is not None:
+            self._changed(leaf, row, self.values[id(leaf)])
+        else:
+            self._unbound(leaf, self.values[id(leaf)])
+
+    def _changed(self, leaf: Leaf, row: BindingRow, values: Mapping[str, Any]) -> None:
+        batch, event = self.batch, leaf.event
+        if row.state == "gone":
+            row.state = "linked"  # it was undeleted there
+        batch.subjects.add((row.profile_id, leaf.raw_id))
+        batch.changed_bindings[row.id] = row
+        row.version = event.version
+        if self.mapping.of == "profile":
+            verdicts.hear_profile(batch, self.mapping, row, values, event)
+        else:
+            verdicts.hear_interaction(batch, self.mapping, row, values)
+        batch.counts["applied"] += 1
+
+    def _unbound(self, leaf: Leaf, values: Mapping[str, Any]) -> None:
+        row = self._take(leaf, values)
+        if row is not None:
+            self.bound[leaf.event.id] = row
+
+    def _deleted(self, row: BindingRow | None) -> None:
+        if row is None:
+            self.batch.counts["ignored"] += 1
+            return
+        row.state = "gone"
+        self.batch.changed_bindings[row.id] = row
+        self.batch.counts["applied"] += 1
+
+    def _merged(self, event: RecordMerged, row: BindingRow | None) -> None:
+        """The binding moves to the survivor; where that one is bound too, the two profiles may be one customer."""
+        batch = self.batch
+        if row is None:
+            batch.counts["ignored"] += 1
+            return
+        batch.counts["applied"] += 1
+        batch.changed_bindings[row.id] = row
+        survivor = self.bound.get(event.into)
+        if survivor is None:
+            row.remote_id, row.seen, row.agreed, row.version = event.into, {}, {}, None
+            self.bound[event.into] = row
+            return
+        row.state = "gone"
+        if self.mapping.of == "profile" and survivor.subject_id != row.subject_id:
+            both = profiles.load(batch.transaction, {survivor.subject_id, row.subject_id})
+            batch.load_profiles({survivor.subject_id})
+            batch.review_identity(
+                batch.profiles[survivor.subject_id],
+                [both[row.subject_id].uid],
+                f"merged in {batch.live.name}",
+            )

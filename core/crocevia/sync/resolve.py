@@ -1,0 +1,118 @@
+"""Whose interaction it is: parties of a batch to profiles, in few look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from attrs import evolve
+
+from crocevia.identity.match import match
+from crocevia.identity.normalise import UNREADABLE
+from crocevia.model import ContactPoint, Party
+from crocevia.model.decision import Candidates, Claim, Match
+from crocevia.store import profiles
+from crocevia.store.profiles import ProfileRow
+from crocevia.sync.batch import Batch
+
+_MATCH_HOOK = "crocevia_match_profiles"
+_NORMALISE_HOOK = "crocevia_normalise_contact_point"
+
+
+def normalise(batch: Batch, points: Sequence[ContactPoint]) -> dict[ContactPoint, ContactPoint]:
+    """Normal forms of points, each asked once; kinds that nobody normalises stay as they are."""
+    distinct = list(dict.fromkeys(points))
+    world = batch.world
+    found = world.dispatcher.decide(_NORMALISE_HOOK, distinct, region=world.region)
+    return {point: normal or point for point, normal in zip(distinct, found, strict=True)}
+
+
+def normalised(party: Party, normal: dict[ContactPoint, ContactPoint]) -> Party:
+    """The party with normal contact points, each once; every point keeps its own proof and slot."""
+    points = {
+        (form := normal[point]).address: evolve(
+            form, verified=point.verified and form.scope != UNREADABLE, slot=point.slot, shown=point.shown
+        )
+        for point in party.points
+    }
+    return evolve(party, points=tuple(points.values()))
+
+
+def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
+    """The profile of each party (with normal contact points), made where there was none; same order.
+
+    Parties that share an address are resolved one after the other, so that the second finds what the first made.
+    """
+    addresses = {point.address for party in parties for point in party.points}
+    holders = profiles.holders(batch.transaction, addresses)
+    batch.load_profiles({holder for found in holders.values() for holder in found})
+    known = {address: [batch.profiles[holder] for holder in found] for address, found in holders.items()}
+    resolved: dict[tuple[ContactPoint, ...], ProfileRow] = {}
+    waiting = list(dict.fromkeys(party for party in parties if party.points))
+    while waiting:
+        now, waiting = _independent(waiting)
+        for party, verdict, candidates in _decide(batch, now, known):
+            profile = _apply(batch, party, verdict, candidates)
+            resolved.setdefault(party.points, profile)
+            for point in party.points:
+                if point.address in profile.claims and profile not in known.setdefault(point.address, []):
+                    known[point.address].append(profile)
+    return [resolved[party.points] if party.points else batch.new_profile() for party in parties]
+
+
+def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
+    """Those that share no address with an earlier one, and the rest."""
+    taken: set[str] = set()
+    now: list[Party] = []
+    later: list[Party] = []
+    for party in parties:
+        addresses = {point.address for point in party.points}
+        (later if addresses & taken else now).append(party)
+        taken |= addresses
+    return now, later
+
+
+def _decide(
+    batch: Batch, parties: list[Party], known: dict[str, list[ProfileRow]]
+) -> list[tuple[Party, Match, Candidates]]:
+    asked = [Candidates(batch.live.name, party, claims_on(party, known)) for party in parties]
+    return list(zip(parties, match_parties(batch, asked), asked, strict=True))
+
+
+def match_parties(batch: Batch, asked: Sequence[Candidates]) -> list[Match]:
+    """What the plugins, and at last the core's own rule, say of each party."""
+    verdicts = batch.world.dispatcher.decide(_MATCH_HOOK, asked)
+    return [verdict or match(candidates) for verdict, candidates in zip(verdicts, asked, strict=True)]
+
+
+def claims_on(party: Party, known: dict[str, list[ProfileRow]]) -> tuple[Claim, ...]:
+    """Every claim on one of a party's contact points. `known`: profiles by address."""
+    found = []
+    for point in party.points:
+        holding = list({row.id: row for row in known.get(point.address, ()) if point.address in row.claims}.values())
+        proven = [row for row in holding if row.claims[point.address].verified]
+        for row in holding:
+            held = row.claims[point.address]
+            found.append(
+                Claim(
+                    profile=row.uid,
+                    point=held.point,
+                    verified=held.verified,
+                    exclusive=proven in ([row], []) and not held.shared,
+                    shown_by=tuple(held.shown_by),
+                )
+            )
+    return tuple(found)
+
+
+def _apply(batch: Batch, party: Party, verdict: Match, candidates: Candidates) -> ProfileRow:
+    profile = batch.by_uid.get(verdict.profile or "") or batch.new_profile()
+    proven_elsewhere = {
+        claim.point.address for claim in candidates.claims if claim.verified and claim.profile != profile.uid
+    }
+    for point in party.points:
+        # a proven address of somebody else's is not taken over: a person decides (the review below)
+        if point.address in profile.claims or point.address not in proven_elsewhere or not point.verified:
+            batch.claim(profile, point)
+    if verdict.review:
+        batch.review_identity(profile, verdict.review, verdict.reason)
+    return profile

@@ -1,0 +1,181 @@
+"""Commands carried out: each message is sent once; what may have been sent is parked, never blindly repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from attrs import define, field
+
+from crocevia import faults
+from crocevia.connector import SendsMessages
+from crocevia.errors import RemoteError, UndeliverableError
+from crocevia.model import Attachment, ContactPoint, Message, Receipt, Template, from_us
+from crocevia.store import commands, dead, interactions
+from crocevia.store.commands import CommandRow
+from crocevia.store.dead import DeadLetter
+from crocevia.store.leases import Lease, fence
+from crocevia.sync import touches
+from crocevia.sync.batch import Batch
+from crocevia.sync.retry import Budget, step
+from crocevia.sync.world import Live, World
+
+_US = 1_000_000
+MOST_AT_ONCE = 50
+
+
+@define
+class Send:
+    """Sends what is due on one connection."""
+
+    world: World
+    live: Live
+    lease: Lease | None = None
+    budget: Budget = field(factory=Budget)
+
+    def recover(self) -> int:
+        """Park what a dead worker had claimed: it may have been sent. Call when the lane was taken; return how many."""
+        with self.world.store.writing() as connection:
+            rows = commands.claimed(connection, self.live.name)
+            for row in rows:
+                row.state, row.changed_at = "unknown", self.world.now_us()
+                row.error = "the worker died while it was being sent; a status from the channel settles it"
+            commands.save(connection, rows)
+        return len(rows)
+
+    def run(self) -> int:
+        """Send what is due, oldest first; return how many commands were dealt with.
+
+        Raises:
+            RemoteError: what concerns the whole connection (AuthError, ThrottledError).
+            StoreError: an outcome could not be kept; the command is parked as unknown at the next start.
+        """
+        channel = self.live.connector
+        if not isinstance(channel, SendsMessages):
+            return 0
+        with self.world.store.reading() as connection:
+            rows = commands.due(connection, self.live.name, self.world.now_us(), MOST_AT_ONCE)
+            messages = [self._message(connection, row) for row in rows]
+        if not rows:
+            return 0
+        verdicts = self.world.dispatcher.decide("crocevia_allow_delivery", messages, connection=self.live.name)
+        for row, message, verdict in zip(rows, messages, verdicts, strict=True):
+            self._one(channel, row, message, verdict if isinstance(verdict, str) else None)
+        return len(rows)
+
+    def _message(self, connection: Any, row: CommandRow) -> Message:
+        payload = row.payload
+        conversation = payload.get("conversation")
+        last = None if conversation is None else interactions.last_inbound_at(connection, self.live.name, conversation)
+        template = payload.get("template")
+        return Message(
+            id=row.uid,
+            to=ContactPoint.from_address(payload["to"]),
+            conversation=conversation,
+            text=payload.get("text"),
+            template=None if template is None else Template(**{**template, "parameters": tuple(template.get("parameters", ()))}),
+            attachments=tuple(Attachment(**file) for file in payload.get("attachments", ())),
+            in_reply_to=payload.get("in_reply_to"),
+            last_inbound_at=None if last is None else from_us(last),
+        )
+
+    def _one(self, channel: SendsMessages, row: CommandRow, message: Message, refusal: str | None) -> None:
+        refusal = refusal or self._refusal(channel, message)
+        if refusal is not None:
+            self._finish(row, UndeliverableError(f"{self.live.name}: {refusal}"), detail=refusal)
+            return
+        row.state = "claimed"
+        with self.world.store.writing() as connection:
+            if self.lease is not None:
+                fence(connection, self.lease)
+            commands.save(connection, [row])
+        faults.reach("send.claimed")
+        try:
+            outcome: Receipt | RemoteError = channel.send(message)
+        except RemoteError as error:
+            outcome = error
+        faults.reach("send.called")
+        self._finish(row, outcome)
+
+    def _refusal(self, channel: SendsMessages, message: Message) -> str | None:
+        """Why the channel cannot carry this message; None when it can."""
+        limits = channel.capabilities(message.conversation)
+        if message.template is not None:
+            return None if limits.templates else "this channel has no templates"
+        if not message.text and not message.attachments:
+            return "an empty message"
+        if limits.max_text is not None and len(message.text or "") > limits.max_text:
+            return f"the text is longer than {limits.max_text} characters: shorten it"
+        for file in message.attachments:
+            if not any((file.mime_type or "").startswith(kind) for kind in limits.media):
+                return f"this channel carries no {file.mime_type or file.kind}"
+        window = limits.reply_window
+        if window is not None and (
+            message.last_inbound_at is None or self.world.clock.now() - message.last_inbound_at > window
+        ):
+            hours = int(window.total_seconds() // 3600)
+            return f"the customer has not written in the last {hours} hours: only a template may be sent"
+        return None
+
+    def _finish(self, row: CommandRow, outcome: Receipt | RemoteError, detail: str | None = None) -> None:
+        """Commit what came of a send, on the command and on its interaction."""
+        taken = None if isinstance(outcome, Receipt) else step(outcome, row.attempts, self.world.random, self.budget)
+        with self.world.store.writing() as connection:
+            if self.lease is not None:
+                fence(connection, self.lease)
+            batch = Batch(self.world, self.live, connection)
+            row.changed_at = batch.now
+            loaded = interactions.load(connection, [] if row.interaction_id is None else [row.interaction_id])
+            for interaction in loaded.values():
+                batch.interactions[interaction.uid] = interaction
+            told = loaded.get(row.interaction_id or 0)
+            if isinstance(outcome, Receipt):
+                row.state, row.error, row.answer = "done", None, {"key": outcome.key}
+                if told is not None:
+                    touches.sent(batch, told, outcome.key, outcome.conversation)
+                    touches.unpark(batch, [batch.aliases[-1][0]])
+                self.budget.earn(1)
+            elif taken is not None:
+                row.error = type(outcome).__name__
+                row.due_at = batch.now + int(taken.after.total_seconds() * _US)
+                row.attempts += taken.counts
+                row.state = _STATES.get(taken.next, "dead")
+                if row.state in ("refused", "dead") and told is not None:
+                    touches.failed(batch, told, detail or _short(outcome))
+                if row.state == "dead":
+                    batch.letters.append(_letter(row, outcome))
+            commands.save(connection, [row])
+            batch.flush()
+            faults.reach("send.before_record")
+        faults.reach("send.recorded")
+        if isinstance(outcome, RemoteError) and taken is not None and (taken.next == "pause" or not taken.counts):
+            raise outcome
+
+
+_STATES = {"retry": "pending", "pause": "pending", "unknown": "unknown", "refuse": "refused"}
+
+
+def _short(error: RemoteError) -> str:
+    return f"refused by the channel ({error.code})" if error.code else "refused by the channel"
+
+
+def _letter(row: CommandRow, error: RemoteError) -> DeadLetter:
+    return DeadLetter(
+        connection=row.connection,
+        what="command",
+        ref_id=row.id,
+        profile_id=row.profile_id,
+        error=type(error).__name__ + (f" {error.code}" if error.code else ""),
+        message=str(error),
+    )
+
+
+def send_again(world: World, ids: Sequence[int]) -> int:
+    """Put dead or unknown commands back in the queue, because a person said so; return how many."""
+    with world.store.writing() as connection:
+        rows = [row for row in commands.load(connection, ids) if row.state in ("dead", "unknown", "refused")]
+        for row in rows:
+            row.state, row.due_at, row.attempts, row.error = "pending", 0, 0, None
+        commands.save(connection, rows)
+        dead.close(connection, "command", [row.id for row in rows])
+    return len(rows)

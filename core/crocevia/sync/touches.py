@@ -1,0 +1,290 @@
+"""Interactions, their revisions and statuses: from events to the log, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import asdict, frozen
+
+from crocevia.model import (
+    Attachment,
+    InteractionRemoved,
+    InteractionRevised,
+    InteractionSeen,
+    Party,
+    StatusReported,
+    to_us,
+)
+from crocevia.model.status import advances
+from crocevia.model.wire import from_wire, to_wire
+from crocevia.store import commands, interactions
+from crocevia.store.ids import interaction_uid
+from crocevia.store.interactions import InteractionRow, duration_s
+from crocevia.store.json import dumps, loads
+from crocevia.store.profiles import ProfileRow
+from crocevia.store.seen import chunks
+from crocevia.store.tables import parked
+from crocevia.sync.batch import Batch
+from crocevia.sync.resolve import normalise, normalised, resolve
+
+Revision = InteractionRevised | InteractionRemoved | StatusReported
+
+
+@frozen(eq=False)
+class Leaf:
+    """One event and the raw it was found in."""
+
+    raw_id: int
+    event: Any
+
+
+def apply_seen(batch: Batch, leaves: Sequence[Leaf]) -> None:
+    """Log new interactions under the right profiles and want them in every CRM."""
+    events: list[InteractionSeen] = [leaf.event for leaf in leaves]
+    uids = [interaction_uid(batch.live.name, event.key, event.part) for event in events]
+    known = interactions.by_uids(batch.transaction, set(uids))
+    fresh: dict[str, Leaf] = {}
+    for uid, leaf in zip(uids, leaves, strict=True):
+        if uid in known or uid in fresh:
+            batch.counts["superseded"] += 1  # our own message coming back as an echo
+        else:
+            fresh[uid] = leaf
+    profiles = _profiles(batch, [leaf.event.customer for leaf in fresh.values()])
+    for (uid, leaf), profile in zip(fresh.items(), profiles, strict=True):
+        _log(batch, uid, leaf, profile)
+    unpark(batch, list(fresh))
+
+
+def _profiles(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
+    normal = normalise(batch, [point for party in parties for point in party.points])
+    return resolve(batch, [normalised(party, normal) for party in parties])
+
+
+def _log(batch: Batch, uid: str, leaf: Leaf, profile: ProfileRow) -> None:
+    event: InteractionSeen = leaf.event
+    at = to_us(event.at)
+    row = InteractionRow(
+        id=next(batch.ids),
+        uid=uid,
+        connection=batch.live.name,
+        key=event.key,
+        part=event.part,
+        conversation=event.conversation,
+        profile_id=profile.id,
+        direction=event.direction,
+        kind=event.kind,
+        at=at,
+        text=event.text,
+        detail=_detail(batch, event),
+        status=event.status,
+        raw_id=leaf.raw_id,
+    )
+    batch.interactions[uid] = row
+    batch.subjects.add((profile.id, leaf.raw_id))
+    batch.counts["applied"] += 1
+    _learn(batch, profile, event.customer, at)
+    if not event.public or any(claim.verified for claim in profile.claims.values() if _reachable(claim.address)):
+        batch.deserve(profile)
+    if profile.deserving:
+        batch.bind_new("interaction", [(row.id, profile.id)])
+    say(batch, row, event)
+
+
+def _reachable(address: str) -> bool:
+    return address.startswith(("phone||", "email||"))
+
+
+def _learn(batch: Batch, profile: ProfileRow, party: Party, at: int) -> None:
+    """Take what the channel shows of the customer, unless something newer is known."""
+    for name, value in (("display_name", party.name), ("language", party.language)):
+        if value and at >= profile.origins.get(name, [0])[0]:
+            batch.set_field(profile, name, value, at)
+
+
+def _detail(batch: Batch, event: InteractionSeen) -> dict[str, Any]:
+    """What is rarely searched for; absent keys are the ordinary case."""
+    found: dict[str, Any] = {"channel": batch.live.kind}
+    optional = {
+        "author": event.author.name,
+        "subject": event.subject,
+        "in_reply_to": event.in_reply_to,
+        "duration_s": duration_s(event.duration),
+        "automated": event.automated or None,
+        "public": event.public or None,
+        "attachments": [_file(file) for file in event.attachments] or None,
+    }
+    found.update({name: value for name, value in optional.items() if value is not None})
+    return found
+
+
+def _file(file: Attachment) -> dict[str, Any]:
+    """An attachment's facts, without those that are unsaid."""
+    return {name: value for name, value in asdict(file).items() if value is not None}
+
+
+def say(batch: Batch, row: InteractionRow, event: Any) -> None:
+    """Announce an interaction or its revision, when somebody listens."""
+    if "crocevia_interaction_logged" in batch.world.listened:
+        batch.announce(
+            "crocevia_interaction_logged",
+            {"interaction": row.uid, "revision": row.revision, "event": to_wire(event)},
+            profile=row.profile_id,
+            subject=row.id,
+        )
+
+
+# --- revisions ------------------------------------------------------------------------------------------------------
+
+
+def apply_revisions(batch: Batch, leaves: Sequence[Leaf]) -> None:
+    """Apply edits, removals and statuses; what comes before its interaction waits parked."""
+    uids = {leaf: interaction_uid(batch.live.name, leaf.event.of, leaf.event.part) for leaf in leaves}
+    missing = {uid for uid in uids.values() if uid not in batch.interactions}
+    batch.interactions.update(interactions.by_uids(batch.transaction, missing))
+    _settle(batch, [leaf for leaf in leaves if uids[leaf] not in batch.interactions])
+    waiting: list[dict[str, Any]] = []
+    for leaf in leaves:
+        row = batch.interactions.get(uids[leaf])
+        if row is None:
+            waiting.append(_parked(batch, uids[leaf], leaf))
+        else:
+            revise(batch, row, leaf)
+    if waiting:
+        batch.transaction.execute(sa.insert(parked), waiting)
+
+
+def _parked(batch: Batch, awaits: str, leaf: Leaf) -> dict[str, Any]:
+    return {
+        "id": next(batch.ids),
+        "connection": batch.live.name,
+        "awaits": awaits,
+        "event": dumps(to_wire(leaf.event)),
+        "raw_id": leaf.raw_id,
+        "since": batch.now,
+    }
+
+
+def park(batch: Batch, awaits: str, leaf: Leaf) -> None:
+    """Keep an event until what it needs is there."""
+    batch.transaction.execute(sa.insert(parked), [_parked(batch, awaits, leaf)])
+
+
+def unparked(batch: Batch, awaited: Iterable[str]) -> list[Leaf]:
+    """Take the events of this connection that waited for these, oldest first."""
+    found = []
+    for chunk in chunks(sorted(awaited), 500):
+        statement = sa.select(parked).where(parked.c.awaits.in_(chunk), parked.c.connection == batch.live.name)
+        found.extend(batch.transaction.execute(statement.order_by(parked.c.id)).all())
+    if found:
+        batch.transaction.execute(sa.delete(parked).where(parked.c.id.in_([row.id for row in found])))
+    return [Leaf(row.raw_id, from_wire(loads(row.event))) for row in found]
+
+
+def unpark(batch: Batch, uids: Sequence[str]) -> None:
+    """Apply the revisions that came before these interactions."""
+    leaves = unparked(batch, uids)
+    if leaves:
+        apply_revisions(batch, leaves)
+
+
+def awaits_record(object_name: str, remote_id: str) -> str:
+    """What an event waits for whose CRM record is not known yet."""
+    return f"record:{object_name}:{remote_id}"
+
+
+def unpark_records(batch: Batch, object_name: str, remote_id: str) -> None:
+    """Take up what waited for this CRM record, after everything else of the batch."""
+    batch.late.extend(unparked(batch, [awaits_record(object_name, remote_id)]))
+
+
+def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:
+    """A status that hands our command's id back settles a send whose outcome was unknown."""
+    callbacks = {
+        leaf.event.callback: leaf.event
+        for leaf in leaves
+        if isinstance(leaf.event, StatusReported) and leaf.event.callback
+    }
+    settled = [
+        command
+        for command in commands.by_uids(batch.transaction, callbacks).values()
+        if command.state in ("unknown", "claimed") and command.connection == batch.live.name
+    ]
+    rows = interactions.load(batch.transaction, {row.interaction_id for row in settled if row.interaction_id})
+    for command in settled:
+        key = callbacks[command.uid].of
+        command.state, command.answer, command.changed_at = "done", {"key": key}, batch.now
+        row = rows.get(command.interaction_id or 0)
+        if row is not None:
+            sent(batch, row, key)
+    commands.save(batch.transaction, settled)
+
+
+def sent(batch: Batch, row: InteractionRow, key: str, conversation: str | None = None) -> None:
+    """A reply has become a message on its channel, under the channel's own `key`."""
+    uid = interaction_uid(batch.live.name, key)
+    row.detail["message_key"] = key
+    row.conversation = conversation or row.conversation
+    if advances("sent", row.status):
+        row.status, row.status_detail = "sent", None
+    _changed(batch, row)
+    batch.aliases.append((uid, row.id))
+    batch.interactions[uid] = row
+
+
+def failed(batch: Batch, row: InteractionRow, detail: str) -> None:
+    """A reply did not go out, and will not: the record in the CRM says so and why."""
+    row.status, row.status_detail = "failed", detail
+    _changed(batch, row)
+
+
+def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
+    """Apply one edit, removal or status to its interaction."""
+    event: Revision = leaf.event
+    before = row.text if not isinstance(event, StatusReported) else row.status
+    applied = _revised(row, event)
+    batch.counts["applied" if applied else "superseded"] += 1
+    batch.subjects.add((row.profile_id, leaf.raw_id))
+    batch.revisions.append(
+        {
+            "id": next(batch.ids),
+            "interaction_id": row.id,
+            "profile_id": row.profile_id,
+            "action": event.tag if applied else f"{event.tag}, superseded",
+            "at": to_us(event.at),
+            "before": before,
+            "raw_id": leaf.raw_id,
+        }
+    )
+    if applied:
+        _changed(batch, row)
+        say(batch, row, event)
+
+
+def _revised(row: InteractionRow, event: Revision) -> bool:
+    """Change the row in memory; False when something newer is known already."""
+    if isinstance(event, StatusReported):
+        if not advances(event.status, row.status):
+            return False
+        row.status, row.status_detail = event.status, event.detail
+        return True
+    if row.removed:
+        return False
+    if isinstance(event, InteractionRemoved):
+        row.removed, row.text = True, None
+        return True
+    if to_us(event.at) < row.detail.get("edited_at", 0):
+        return False
+    row.detail["edited_at"] = to_us(event.at)
+    row.text = event.text
+    if event.attachments is not None:
+        row.detail["attachments"] = [_file(file) for file in event.attachments]
+    return True
+
+
+def _changed(batch: Batch, row: InteractionRow) -> None:
+    row.revision += 1
+    row.changed = True
+    if row.stored:
+        batch.want("interaction", row.id)

@@ -1,0 +1,112 @@
+"""What every flow needs: the connections, where each thing is wanted, and the tools."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from attrs import define, evolve, field, frozen
+
+from crocevia.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock
+from crocevia.config.options import Options
+from crocevia.connector import Connector, ReadsRecords, SendsMessages, WritesRecords
+from crocevia.mapping.object import ObjectMapping
+from crocevia.model import to_us
+from crocevia.plugins import Dispatcher
+from crocevia.store import Store
+
+@define
+class Live:
+    """One connection of a running daemon.
+
+    Attributes:
+        mappings: What of its objects we map; fitted to `describe()` once the CRM has answered.
+        fitted: Whether that has happened.
+        quarantined: Remote fields that drifted, by object; not read or written until described anew.
+    """
+
+    name: str
+    connector: Connector[Any]
+    options: Options = field(factory=Options)
+    mappings: dict[str, ObjectMapping] = field(factory=dict)
+    fitted: bool = False
+    quarantined: dict[str, set[str]] = field(factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """The connector's kind."""
+        return self.connector.kind
+
+    @property
+    def reads(self) -> bool:
+        """Whether it is a CRM that can be read."""
+        return isinstance(self.connector, ReadsRecords)
+
+    @property
+    def writes(self) -> bool:
+        """Whether it is a CRM that may be written."""
+        return isinstance(self.connector, WritesRecords) and self.options.writes
+
+    @property
+    def sends(self) -> bool:
+        """Whether replies can go out on it."""
+        return isinstance(self.connector, SendsMessages)
+
+    def mapping_of(self, of: str) -> ObjectMapping | None:
+        """The mapping that holds profiles or interactions; None where there is none."""
+        return next((mapping for mapping in self.mappings.values() if mapping.of == of), None)
+
+
+@frozen
+class Target:
+    """Where profiles or interactions are wanted."""
+
+    connection: str
+    object: str
+
+
+@define
+class World:
+    """The connections and tools of one process.
+
+    Attributes:
+        lives: By connection name.
+        listened: Hooks that somebody listens to; only those are announced.
+        region: ISO country for phone numbers without a prefix.
+    """
+
+    store: Store
+    dispatcher: Dispatcher
+    lives: dict[str, Live] = field(factory=dict)
+    region: str | None = None
+    clock: Clock = SYSTEM_CLOCK
+    random: random.Random = SYSTEM_RANDOM
+    listened: frozenset[str] = frozenset()
+
+    def now_us(self) -> int:
+        """The wall clock in microseconds."""
+        return to_us(self.clock.now())
+
+    def targets(self, of: str) -> tuple[Target, ...]:
+        """Every connection that should hold profiles (`"profile"`) or interactions (`"interaction"`)."""
+        return tuple(
+            Target(live.name, mapping.object)
+            for live in self.lives.values()
+            if live.writes and (mapping := live.mapping_of(of)) is not None
+        )
+
+
+def live(name: str, connector: Connector[Any], options: Options, mappings: Iterable[ObjectMapping] | None = None) -> Live:
+    """Make a connection live; without `mappings`, with the connector's own."""
+    if mappings is None:
+        mappings = connector.mappings() if isinstance(connector, ReadsRecords) else ()
+    found = {mapping.object: mapping for mapping in mappings}
+    if options.customers is not None:
+        found = {key: evolve(mapping, customers=options.customers) for key, mapping in found.items()}
+    return Live(name, connector, options, found)
+
+
+def streams(connection: Live) -> Sequence[str]:
+    """The objects of a CRM in the order to read them: profiles before the interactions that point to them."""
+    return [mapping.object for mapping in sorted(connection.mappings.values(), key=lambda m: m.of != "profile")]
