@@ -21,7 +21,7 @@ def sender(customer: dict[str, Any]) -> dict[str, str]:
 
 def contact(customer: dict[str, Any]) -> dict[str, Any]:
     """A customer as the `contacts` of a delivery introduce them."""
-    shown: dict[str, Any] = {"profile": {"name": customer["name"] or "WhatsApp user"}}
+    shown: dict[str, Any] = {"profile": {"name": customer["name"]}} if customer["name"] else {}
     if is_phone(customer["address"]):
         shown["wa_id"] = customer["address"]
     if customer["user_id"]:
