@@ -111,11 +111,10 @@ def parts(rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, s
     """
     groups: dict[tuple[int, str, str], list[Row]] = {}
     for row in rows:
-        groups.setdefault((ranks.get(row.object, len(ranks)), row.object, row.operation), []).append(row)
-    order = {"upsert": 0, "update": 1, "delete": 2}
-    for (_, object_name, operation), members in sorted(
-        groups.items(), key=lambda group: (group[0][:2], order[group[0][2]])
-    ):
+        rank = ranks.get(row.object, len(ranks))
+        place = 1_000 - rank if row.operation == "delete" else rank  # deletes come last, and parents last of those
+        groups.setdefault((place, row.object, row.operation), []).append(row)
+    for (_, object_name, operation), members in sorted(groups.items(), key=lambda group: group[0]):
         if parent := parents.get(object_name):
             members.sort(key=lambda row: str(row.values.get(parent) or ""))
         for piece in _pieces(members, lambda row: row.size, ROWS_A_COLLECTION):

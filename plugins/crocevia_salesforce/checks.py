@@ -20,18 +20,19 @@ def check(
     transport: Transport, schemas: Schemas, mappings: Sequence[ObjectMapping], settings: Settings
 ) -> Iterator[Finding]:
     """Log in, then one finding for each thing that an org can lack. About one call an object."""
+    login = f"login by {settings.login}"
     try:
-        versions = [entry["version"] for entry in transport.get("/services/data/")]
+        versions = [entry["version"] for entry in transport.get("/services/data")]
+        if settings.api_version not in versions:
+            newest = max(versions, key=float, default="none")
+            step = f"the org does not serve {settings.api_version}: set {newest}"
+            yield Finding(level="problem", what="api_version", do=step)
+            return
+        transport.get("limits")
     except RemoteError as error:
-        yield Finding(level="problem", what=f"login by {settings.login}", do=str(error))
+        yield Finding(level="problem", what=login, do=str(error))
         return
-    yield Finding(level="ok", what=f"login by {settings.login}")
-    if settings.api_version not in versions:
-        newest = max(versions, key=float, default="none")
-        yield Finding(
-            level="problem", what="api_version", do=f"the org does not serve {settings.api_version}: set {newest}"
-        )
-        return
+    yield Finding(level="ok", what=login)
     yield Finding(level="ok", what=f"api_version {settings.api_version}")
     for mapping in mappings:
         yield from _object(schemas, mapping)
