@@ -212,8 +212,8 @@ def test_a_group_is_a_public_conversation_of_its_own(parse: Parse) -> None:
 )
 def test_what_is_wrong_with_a_message_is_said(error: dict[str, Any], what: str, parse: Parse) -> None:
     """In the vendor's names, without the customer's words."""
-    message = {"from": "39333", "id": "wamid.1", "timestamp": "1763700000", "type": "text", "text": {"body": "x"}}
-    message |= error
+    message: dict[str, Any] = {"from": "39333", "id": "wamid.1", "timestamp": "1763700000", "type": "text"}
+    message |= {"text": {"body": "x"}, **error}
     if error.get("type") == "text":
         message["text"] = error.get("text")
     assert [event.what for event in parse(delivery(messages=[message])) if isinstance(event, Unrecognised)] == [what]
