@@ -53,21 +53,26 @@ class ContactMechanisms(Children):
 
     def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
         """One row for each phone and e-mail address."""
-        return super().write(_in_trytons_form(canonical))
+        return super().write(_holding(canonical, [_as_entered(point) for point in _points(canonical)]))
 
     def merge(
         self, base: Mapping[str, Any], remote: Mapping[str, Any], canonical: Mapping[str, Any], *, theirs_first: bool
     ) -> dict[str, Any]:
-        """Row by row; points that stay keep the way a person wrote them."""
-        merged = super().merge(base, remote, _in_trytons_form(canonical), theirs_first=theirs_first)
-        ours = {point: point for point in canonical.get("contact_points") or ()}
-        return {"contact_points": tuple(ours.get(point, point) for point in merged["contact_points"])}
+        """Row by row; points that stay keep the way in which they were shown elsewhere."""
+        ours = _points(canonical)
+        entered = [_as_entered(point) for point in ours]
+        merged = super().merge(base, remote, _holding(canonical, entered), theirs_first=theirs_first)
+        originals = {id(form): point for form, point in zip(entered, ours, strict=True)}
+        return {"contact_points": tuple(originals.get(id(point), point) for point in merged["contact_points"])}
 
 
-def _in_trytons_form(canonical: Mapping[str, Any]) -> dict[str, Any]:
-    if "contact_points" not in canonical:
-        return dict(canonical)
-    return {**canonical, "contact_points": tuple(_as_entered(point) for point in canonical["contact_points"] or ())}
+def _points(canonical: Mapping[str, Any]) -> tuple[ContactPoint, ...]:
+    return tuple(canonical.get("contact_points") or ())
+
+
+def _holding(canonical: Mapping[str, Any], points: list[ContactPoint]) -> Mapping[str, Any]:
+    """The same profile with its contact points in Tryton's form; without any opinion on them where it has none."""
+    return {**canonical, "contact_points": points} if "contact_points" in canonical else canonical
 
 
 def _as_entered(point: ContactPoint) -> ContactPoint:

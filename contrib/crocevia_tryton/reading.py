@@ -11,7 +11,7 @@ from crocevia import ContactPoint, FieldSchema, ObjectSchema, RawPage, Record
 from crocevia.errors import SchemaDriftError
 from crocevia_tryton.feed import ORDER, PAGE, Cursor, Position
 from crocevia_tryton.rows import DELETION, INTERACTION, PARTY, PHONE_TYPES, instant, names_to_read, remote_values
-from crocevia_tryton.rpc import Rpc
+from crocevia_tryton.rpc import InternalError, Rpc
 
 KEYS = {PARTY: "crocevia_key", INTERACTION: "key"}
 # Archived and merged records are seen too: our key may be on one.
@@ -39,7 +39,9 @@ class Reader:
             found = self._rpc.call(f"model.{model}.fields_get", None, 0)
             required = [name for name, about in found.items() if about["required"]]
             defaults = self._rpc.call(f"model.{model}.default_get", required, False)
-        except SchemaDriftError as error:
+        except InternalError as error:
+            if error.missing != model:
+                raise
             what = (
                 f"Tryton has no model {model!r}: activate its module with `trytond-admin -u crocevia` and check again"
             )
@@ -92,8 +94,7 @@ class Reader:
 
     def _page(self, model: str, position: Position, also: list[Any], names: list[str]) -> list[Any]:
         domain = [*also, position.domain()] if position.domain() else also
-        found = self._rpc.call(f"model.{model}.search_read", domain, 0, PAGE, ORDER, names, context=_EVERYTHING)
-        return list(found)
+        return self._search(model, domain, names, most=PAGE, order=ORDER)
 
     def fetch(self, model: str, ids: Iterable[str], fields: Sequence[str]) -> list[Record]:
         """Records by id; the missing are left out."""
@@ -110,9 +111,21 @@ class Reader:
         """Rows whose `field` is one of `values`, archived ones too, in as few calls as the server's limit allows."""
         found: list[Any] = []
         for some in _chunks(values, 1_000):
-            domain = [[field, "in", some]]
-            found += self._rpc.call(f"model.{model}.search_read", domain, 0, None, [], names, context=_EVERYTHING)
+            found += self._search(model, [[field, "in", some]], names)
         return found
+
+    def _search(
+        self, model: str, domain: list[Any], names: Sequence[str], *, most: int | None = None, order: Sequence[Any] = ()
+    ) -> list[Any]:
+        try:
+            found = self._rpc.call(f"model.{model}.search_read", domain, 0, most, order, names, context=_EVERYTHING)
+        except InternalError as error:
+            if error.missing is None or error.missing not in names:
+                raise
+            raise SchemaDriftError(
+                f"{model} has no {error.missing}", fields=[error.missing], code=error.code
+            ) from error
+        return list(found)
 
     def find(
         self, model: str, points: Sequence[ContactPoint], fields: Sequence[str]

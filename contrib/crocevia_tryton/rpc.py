@@ -7,6 +7,7 @@ cannot write. Source: trytond 8.2, `protocols/dispatcher.py` and `protocols/rest
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,7 +21,6 @@ from crocevia.errors import (
     RejectedError,
     RemoteError,
     RetryableError,
-    SchemaDriftError,
     ThrottledError,
 )
 
@@ -41,7 +41,15 @@ class RefusedError(RejectedError):
 
 
 class InternalError(RetryableError):
-    """Tryton failed in a way that its code does not foresee: a locked database as well as a value of the wrong type."""
+    """Tryton failed in a way that its code does not foresee: a locked database as well as a value of the wrong type.
+
+    Attributes:
+        missing: What was looked up in vain, where that was the failure: often a model or field; else None.
+    """
+
+    def __init__(self, message: str, *, missing: str | None = None) -> None:
+        super().__init__(message, code="internal")
+        self.missing = missing
 
 
 class Rpc:
@@ -153,11 +161,10 @@ class Rpc:
                 refusal = self._unauthorised("the login wants more than a password, which a program cannot give")
             case "RateLimitException":
                 refusal = ThrottledError(f"{where} answers too many logins; it will be tried again", code=name)
-            case str() if name.startswith("'") and name.endswith("'"):  # a KeyError: a field or model that is not there
-                missing = name.strip("'")
-                refusal = SchemaDriftError(f"{where} has no {missing!r}", fields=[missing], code="KeyError")
             case _:
-                refusal = InternalError(f"{where} failed inside; its log has the exception", code="internal")
+                key_error = re.fullmatch(r"'(\w[\w.]*)'", str(name))
+                missing = key_error[1] if key_error else None
+                refusal = InternalError(f"{where} failed inside; its log has the exception", missing=missing)
         return refusal
 
 

@@ -16,13 +16,11 @@ def main(database: str) -> None:
     # Importing trytond sets the time zone of the whole process to UTC: only this process may do it.
     from trytond.pool import Pool  # noqa: PLC0415 - see above
     from trytond.wsgi import app  # noqa: PLC0415 - see above
-    from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: PLC0415 - comes with trytond
+    from werkzeug.serving import make_server  # noqa: PLC0415 - comes with trytond
 
     Pool.start()
     Pool(database).init()
     _look_nothing_up()
-    # HTTP/1.1 keeps connections open, as a production server in front of trytond does.
-    WSGIRequestHandler.protocol_version = "HTTP/1.1"
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     sys.stdout.write(f"{server.server_port}\n")

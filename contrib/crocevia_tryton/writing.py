@@ -132,6 +132,8 @@ class Writer:
                 return RejectedError(f"{what} is archived; activate it in Tryton and replay", code=error.code)
         if isinstance(error, RefusedError):
             return RejectedError(f"{what}: {error}{self._labels(model, error)}", code=error.code)
+        if isinstance(error, InternalError) and error.missing is not None and error.missing in write.values:
+            return SchemaDriftError(f"{what}: Tryton has no {error.missing}", fields=[error.missing], code=error.code)
         return error
 
     def _labels(self, model: str, error: RefusedError) -> str:

@@ -437,14 +437,14 @@ def test_parties_are_found_by_number_and_address(tryton: Tryton, person: Rpc, ne
             {
                 "name": "Ada",
                 "contact_mechanisms": [
-                    ["create", [{"type": "phone", "value": "+39 011 819 2730"}, {"type": "email", "value": mail}]]
+                    ["create", [{"type": "phone", "value": "+39 011 562 1234"}, {"type": "email", "value": mail}]]
                 ],
             },
             {"name": "Gone", "contact_mechanisms": [["create", [{"type": "email", "value": mail}]]]},
         ],
     )
     person.call("model.party.party.write", [archived], {"active": False})
-    phone, email = ContactPoint("phone", "", "+390118192730"), ContactPoint("email", "", mail.lower())
+    phone, email = ContactPoint("phone", "", "+390115621234"), ContactPoint("email", "", mail.lower())
     nobody = ContactPoint("phone", "", "+390110000000")
 
     found = tryton.find("party.party", [phone, email, nobody], ["name"])
@@ -565,3 +565,18 @@ def test_a_wrong_password_pauses_the_connection(server: TrytonServer) -> None:
     settings = Settings(base_url=server.url, database=server.database, user=server.user, password=Secret("wrong-one"))
     with pytest.raises(AuthError, match="crocevia check"):
         Tryton(settings, connection="crm").fetch("party.party", ["1"], FIELDS)
+
+
+def test_a_field_that_is_not_there_any_more_is_schema_drift(tryton: Tryton, new: New) -> None:
+    """A mapping may outlive a module of Tryton's."""
+    key = new("party")
+    [made] = tryton.write([party(key, name="A")])
+    assert isinstance(made, Written)
+    for read in (
+        lambda fields: tryton.changes("party.party", None, fields),
+        lambda fields: tryton.fetch("party.party", [made.id], fields),
+        lambda fields: tryton.find_keys("party.party", [key], fields),
+    ):
+        with pytest.raises(SchemaDriftError) as caught:
+            read(["name", "shoe_size"])
+        assert caught.value.fields == ("shoe_size",)
