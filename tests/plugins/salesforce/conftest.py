@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from crocevia_salesforce import Salesforce, Settings
-from crocevia_salesforce.simulator import Simulator, running_simulator
 
 from crocevia import Secret
+from crocevia_salesforce import Salesforce, Settings
+from crocevia_salesforce.simulator import Simulator, running_simulator
 
 Connect = Callable[..., Salesforce]
 

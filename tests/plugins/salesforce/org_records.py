@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from crocevia_salesforce.simulator import Simulator
-
 from crocevia import ParseContext, Raw, RawPage, Write
+from crocevia_salesforce.simulator import Simulator
 
 
 def api_calls(org: Simulator, after: int = 0) -> list[str]:

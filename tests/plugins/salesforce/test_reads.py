@@ -4,12 +4,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from crocevia_salesforce import Salesforce
-from crocevia_salesforce.simulator import Simulator
 
 from crocevia import ContactPoint, Event, RecordChanged, RecordDeleted, RecordMerged, Unrecognised
 from crocevia.errors import ConfigError, MalformedError, SchemaDriftError
 from crocevia.testing import FakeClock
+from crocevia_salesforce import Salesforce
+from crocevia_salesforce.simulator import Simulator
 from tests.plugins.salesforce.conftest import Connect
 from tests.plugins.salesforce.org_records import CONTEXT, api_calls, last_call, raw_page
 

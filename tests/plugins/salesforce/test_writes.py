@@ -1,8 +1,6 @@
 """Writes: how many calls, one outcome each, and what of a batch survives its worst row."""
 
 import pytest
-from crocevia_salesforce import Salesforce
-from crocevia_salesforce.simulator import Simulator
 
 from crocevia import Write, Written
 from crocevia.errors import (
@@ -14,6 +12,8 @@ from crocevia.errors import (
     SchemaDriftError,
     ThrottledError,
 )
+from crocevia_salesforce import Salesforce
+from crocevia_salesforce.simulator import Simulator
 from tests.plugins.salesforce.conftest import Connect
 from tests.plugins.salesforce.org_records import api_calls, contact_write, interaction_write, last_call
 
