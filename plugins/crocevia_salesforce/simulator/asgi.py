@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from crocevia_salesforce.simulator import dispatch
-from crocevia_salesforce.simulator.api import admin, auth, collections, composite, pages, query, sobjects, versions
+from crocevia_salesforce.simulator.api import admin, auth, bulk, collections, composite, pages, query, soap, sobjects, versions
 from crocevia_salesforce.simulator.errors import refuse
 from crocevia_salesforce.simulator.http import Answer, Call, error_answer
 from crocevia_salesforce.simulator.org import Org
@@ -18,12 +18,13 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-SURFACE = (admin, auth, collections, composite, pages, query, sobjects, versions)
+SURFACE = (admin, auth, bulk, collections, composite, pages, query, soap, sobjects, versions)
 """Importing these fills the routers of ``api``."""
 TRANSPORT = "crocevia.transport"
 MAX_BODY = 150 * 1024 * 1024
 """Bytes of an upload. Source: Bulk API 2.0 guide, "Upload Job Data", v60.0 (150 MB after base64)."""
 _HTML = "text/html;charset=UTF-8"
+_IDLE_SECONDS = 0.05
 _EDGE = {
     "unavailable": Answer(503, b"<html><head><title>Server Unavailable</title></head><body>Our system is temporarily unavailable</body></html>", {}, _HTML),
     "server_error": Answer(500, b"", {}, _HTML),
@@ -42,9 +43,17 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request, or the server's start and stop."""
         if scope["type"] == "lifespan":
+            working = asyncio.create_task(self._work())
             await _lifespan(receive, send)
+            working.cancel()
         elif scope["type"] == "http":
             await self._serve(scope, receive, send)
+
+    async def _work(self) -> None:
+        """Work off Bulk jobs, a chunk at a time, between the requests."""
+        while True:
+            worked = self.org.jobs.step()
+            await asyncio.sleep(0 if worked else _IDLE_SECONDS)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive)

@@ -14,6 +14,7 @@ from crocevia_salesforce.simulator.dml.deletes import CLEARED_TABLE
 from crocevia_salesforce.simulator.dml.work import Actor, DuplicateHeader, Work
 from crocevia_salesforce.simulator.faults import Faults
 from crocevia_salesforce.simulator.ids import mint
+from crocevia_salesforce.simulator.jobs import Jobs
 from crocevia_salesforce.simulator.ledger import Ledger
 from crocevia_salesforce.simulator.metadata import deploy, shipped_package
 from crocevia_salesforce.simulator.options import Options
@@ -47,6 +48,7 @@ class Org:
         self.set_rules(options.rules)
         self._depth = 0
         self.integration_user, self.crm_user = self._people()
+        self.jobs = Jobs(self)
 
     def close(self) -> None:
         """Close the store and the ledger."""

@@ -1,4 +1,4 @@
-"""The shipped schema: the standard objects that a customer-contact integration meets, read from ``standard.schema``."""
+"""The shipped schema: the standard objects that a customer-contact integration meets, read from ``standard.txt``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _CAPITALS = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 def standard_describes() -> list[dict[str, Any]]:
     """Return the describes of the shipped objects, child relationships included."""
-    text = files(__package__).joinpath("standard.schema").read_text("utf-8")
+    text = files(__package__).joinpath("standard.txt").read_text("utf-8")
     describes = list(_objects(text))
     by_name = {describe["name"]: describe for describe in describes}
     for describe in describes:

@@ -71,14 +71,15 @@ def limits(org: Org, call: Call) -> Answer:
 
 @router.add("GET", "limits/recordCount")
 def record_count(org: Org, call: Call) -> Answer:
-    """Return how many records objects have; unknown ones are left out, as the org does."""
+    """Return how many records objects have; unknown ones and those that never had any are left out (recorded)."""
     names = [name for name in call.params.get("sObjects", "").split(",") if name]
     objects = [org.visible.get(name.strip()) for name in names] if names else list(org.visible.objects.values())
     counts = []
     for sobject in objects:
         if sobject is None or sobject.field("IsDeleted") is None:
             continue
-        count = org.database.one(f'SELECT COUNT(*) FROM "{sobject.name}" WHERE "IsDeleted" = 0')[0]
-        if count:
+        sql = f'SELECT COUNT(*), IFNULL(SUM("IsDeleted" = 0), 0) FROM "{sobject.name}"'
+        ever, count = org.database.one(sql)
+        if ever:
             counts.append({"count": count, "name": sobject.name})
     return Answer(body={"sObjects": counts})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, timedelta
 from typing import Any
 from urllib.parse import quote, unquote
@@ -23,11 +24,16 @@ _GLOBAL_KEYS = (
 ).split()
 _UPSERT_TELLS_SINCE = 46.0
 """From this version on an upsert answers 200 with ``created``. Source: REST API release notes, Summer '19 (v46.0)."""
+_VERSION_IN_PATH = re.compile(r"/v(?:\d\d|xx)\.0/")
 _LAST_MODIFIED = "Fri, 14 Aug 2026 20:53:02 GMT"
 
 
-def urls(version: str, name: str, *, whole: bool) -> dict[str, str]:
+def urls(version: str, sobject: SObject, *, whole: bool) -> dict[str, str]:
     """Return the addresses of an object; a whole describe has more of them than the list."""
+    given = sobject.describe.get("urls") or {}
+    if whole and given:
+        return {key: _VERSION_IN_PATH.sub(f"/v{version}/", str(url)) for key, url in given.items()}
+    name = sobject.name
     base = f"/services/data/v{version}/sobjects/{name}"
     found = {
         "compactLayouts": f"{base}/describe/compactLayouts",
@@ -37,17 +43,18 @@ def urls(version: str, name: str, *, whole: bool) -> dict[str, str]:
         "quickActions": f"{base}/quickActions",
         "layouts": f"{base}/describe/layouts",
         "sobject": base,
+        "listviews": f"{base}/listviews",
     }
     if whole:
         host = "https://simulated.my.salesforce.com/{ID}"
         found |= {"uiEditTemplate": f"{host}/e", "defaultValues": f"{base}/defaultValues?recordTypeId&fields"}
-        found |= {"uiDetailTemplate": host, "uiNewRecord": f"{host[:-4]}{name}/e", "listviews": f"{base}/listviews"}
+        found |= {"uiDetailTemplate": host, "uiNewRecord": f"{host[:-4]}{name}/e"}
     return found
 
 
 def _summary(version: str, sobject: SObject) -> dict[str, Any]:
     found = {key: sobject.describe.get(key, False) for key in _GLOBAL_KEYS}
-    return {**found, "urls": urls(version, sobject.name, whole=False)}
+    return {**found, "urls": urls(version, sobject, whole=False)}
 
 
 @router.add("GET", "sobjects")
@@ -61,7 +68,7 @@ def list_objects(org: Org, call: Call) -> Answer:
 def describe_body(version: str, sobject: SObject) -> dict[str, Any]:
     """Return the whole describe, addresses of this version included."""
     fields = [{k: v for k, v in entry.items() if k != "displayFormat"} for entry in sobject.describe["fields"]]
-    return {**sobject.describe, "fields": fields, "urls": urls(version, sobject.name, whole=True)}
+    return {**sobject.describe, "fields": fields, "urls": urls(version, sobject, whole=True)}
 
 
 @router.add("GET", "sobjects/{name}/describe")

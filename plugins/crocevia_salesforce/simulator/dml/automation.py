@@ -10,7 +10,7 @@ from typing import Any
 from crocevia_salesforce.simulator import clock, values
 from crocevia_salesforce.simulator.database import quote
 from crocevia_salesforce.simulator.dml.work import Work
-from crocevia_salesforce.simulator.errors import ApiError, Refusal, refuse_row
+from crocevia_salesforce.simulator.errors import ApiError, Refusal, refuse, refuse_row
 from crocevia_salesforce.simulator.rules import DuplicateRule
 from crocevia_salesforce.simulator.schema import SObject
 from crocevia_salesforce.simulator.soql.parser import parse_condition
@@ -104,7 +104,7 @@ def check_duplicates(work: Work, sobject: SObject, record_id: str, op: str) -> N
         row = row or work.database.row(sobject, record_id) or {}
         matches = _matches(work, sobject, rule, row)
         if matches:
-            raise refuse_row("DUPLICATES_DETECTED", _DUPLICATE, **_duplicate_result(work, sobject, rule, matches))
+            raise refuse(400, "DUPLICATES_DETECTED", _DUPLICATE, **_duplicate_result(work, sobject, rule, matches))
 
 
 def _matches(work: Work, sobject: SObject, rule: DuplicateRule, row: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ class Runner:
         Raises:
             ApiError: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and their like.
         """
-        plan = Plan(schema, parse(soql), soql, self.clock.now(), all_rows)
+        plan = self.plan(schema, soql, all_rows=all_rows)
         if plan.is_count:
             sql, parameters = plan.rows_sql("COUNT(*)")
             return Page(int(self.database.one(sql, parameters)[0]), [], None, plan)
@@ -97,12 +97,29 @@ class Runner:
         opened = self.database.one("SELECT soql, all_rows, total FROM sim_cursors WHERE id = ?", (cursor,))
         if opened is None or not first.isdigit():
             raise refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        plan = Plan(schema, parse(opened[0]), opened[0], self.clock.now(), bool(opened[1]))
+        plan = self.plan(schema, opened[0], all_rows=bool(opened[1]))
         start, end = int(first), int(first) + batch
-        sql = plan.page_sql(", ".join(plan.projection.columns))
-        rows = self.database.execute(sql, (cursor, start, end)).fetchall()
         following = f"{cursor}-{end}" if end < opened[2] else None
-        return Page(opened[2], self._records(plan, rows, version), following, plan)
+        return Page(opened[2], self.rows(plan, cursor, start, end, version), following, plan)
+
+    def plan(self, schema: Schema, soql: str, *, all_rows: bool) -> Plan:
+        """Make a statement ready without running it.
+
+        Raises:
+            ApiError: It cannot be run.
+        """
+        return Plan(schema, parse(soql), soql, self.clock.now(), all_rows)
+
+    def snapshot(self, plan: Plan, cursor: str) -> int:
+        """Keep the ids that a statement finds now under a cursor's name; return how many."""
+        sql, parameters = plan.rows_sql(f'{plan.alias}."Id" AS id')
+        fill = f"INSERT INTO sim_cursor_rows SELECT ?, row_number() OVER () - 1, id FROM ({sql})"
+        return int(self.database.execute(fill, (cursor, *parameters)).rowcount)
+
+    def rows(self, plan: Plan, cursor: str, start: int, end: int, version: str) -> list[dict[str, Any]]:
+        """Return the records of a cursor from a position to before another, as they are now."""
+        sql = plan.page_sql(", ".join(plan.projection.columns))
+        return self._records(plan, self.database.execute(sql, (cursor, start, end)).fetchall(), version)
 
     def _open(self, plan: Plan, soql: str, all_rows: bool) -> tuple[str, int]:
         cursor = mint("0r8", self.database.next_number("sim_cursors"))
@@ -111,9 +128,7 @@ class Runner:
             for closing in self.database.execute(oldest, (MAX_CURSORS - 1,)).fetchall():
                 self.database.execute("DELETE FROM sim_cursor_rows WHERE cursor = ?", (closing[0],))
                 self.database.execute("DELETE FROM sim_cursors WHERE id = ?", (closing[0],))
-            sql, parameters = plan.rows_sql(f'{plan.alias}."Id" AS id')
-            fill = f"INSERT INTO sim_cursor_rows SELECT ?, row_number() OVER () - 1, id FROM ({sql})"
-            total = int(self.database.execute(fill, (cursor, *parameters)).rowcount)
+            total = self.snapshot(plan, cursor)
             self.database.execute("INSERT INTO sim_cursors VALUES (?, ?, ?, ?)", (cursor, soql, all_rows, total))
         return cursor, total
 
