@@ -7,7 +7,7 @@ Source: https://developers.facebook.com/docs/graph-api/webhooks/getting-started 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from attrs import frozen
@@ -15,7 +15,7 @@ from attrs import frozen
 from crocevia.errors import MalformedError
 from crocevia_meta.node import Node, label
 
-Trie = dict[str, "Trie"]
+State = Literal["whole", "bare", "broken"]
 
 
 @frozen
@@ -34,58 +34,80 @@ class Leaf:
     pointer: str
     path: str
     node: Any
-    state: Literal["whole", "bare", "broken"]
+    state: State
     around: Mapping[str, Node]
+
+
+@frozen
+class Step:
+    """One name of a path, and what may lie below it.
+
+    Attributes:
+        name: The key in the enclosing object.
+        path: The declared path so far, with `.*` for a list.
+        is_list: Whether it holds a list, each element of which may hold `below`.
+        below: The steps that go on from here; none: a leaf.
+    """
+
+    name: str
+    path: str
+    is_list: bool
+    below: tuple[Step, ...]
 
 
 class Shape:
     """Where the leaves of a delivery lie: paths with `*` for each element of a list, compiled once."""
 
     def __init__(self, *paths: str) -> None:
-        self._trie: Trie = {}
-        for path in paths:
-            below = self._trie
-            for step in path.split("."):
-                below = below.setdefault(step, {})
+        self._steps = _compiled([path.split(".") for path in paths], "")
 
-    def leaves(self, body: Node) -> Iterator[Leaf]:
+    def leaves(self, body: Node) -> list[Leaf]:
         """Every leaf of `body`, each once; nothing that a branch of the shape holds is passed over in silence."""
-        return _below(body, self._trie, "", "", {})
+        found: list[Leaf] = []
+        _below(body, self._steps, "", {}, found)
+        return found
 
 
-def _below(node: Node, trie: Trie, pointer: str, path: str, around: Mapping[str, Node]) -> Iterator[Leaf]:
-    for step, rest in trie.items():
-        child = node.get(step)
+def _compiled(paths: list[list[str]], before: str) -> tuple[Step, ...]:
+    steps: dict[str, list[list[str]]] = {}
+    for name, *rest in filter(None, paths):
+        steps.setdefault(name, []).append(rest)
+    compiled = []
+    for name, rests in steps.items():
+        is_list = any(rest[:1] == ["*"] for rest in rests)
+        path = f"{before}{name}.*" if is_list else f"{before}{name}"
+        below = [rest[1:] for rest in rests] if is_list else rests
+        compiled.append(Step(name, path, is_list, _compiled(below, f"{path}.")))
+    return tuple(compiled)
+
+
+def _below(node: Node, steps: tuple[Step, ...], pointer: str, around: Mapping[str, Node], found: list[Leaf]) -> None:
+    """Add the leaves below an object; a list handed down, and no generators: this runs for every message."""
+    for step in steps:
+        child = node.get(step.name)
         if child is None:
             continue
-        here, way = f"{pointer}/{step}", f"{path}.{step}" if path else step
-        if "*" in rest:
-            if isinstance(child, list):
-                yield from _elements(child, step, rest["*"], here, f"{way}.*", around)
-            else:
-                yield Leaf(here, way, child, "broken", around)
-        elif isinstance(child, dict):
-            yield from _below(child, rest, here, way, {**around, step: child})
+        here = f"{pointer}/{step.name}"
+        if step.is_list and isinstance(child, list):
+            _elements(child, step, here, around, found)
+        elif not step.is_list and isinstance(child, dict):
+            _below(child, step.below, here, {**around, step.name: child}, found)
         else:
-            yield Leaf(here, way, child, "broken", around)
+            found.append(Leaf(here, step.path.removesuffix(".*"), child, "broken", around))
 
 
-def _elements(
-    items: list[Any], step: str, trie: Trie, pointer: str, path: str, around: Mapping[str, Node]
-) -> Iterator[Leaf]:
+def _elements(items: list[Any], step: Step, pointer: str, around: Mapping[str, Node], found: list[Leaf]) -> None:
     for index, item in enumerate(items):
         here = f"{pointer}/{index}"
         if not isinstance(item, dict):
-            yield Leaf(here, path, item, "broken", around)
-        elif not trie:
-            yield Leaf(here, path, item, "whole", around)
+            found.append(Leaf(here, step.path, item, "broken", around))
+        elif not step.below:
+            found.append(Leaf(here, step.path, item, "whole", around))
         else:
-            found = False
-            for leaf in _below(item, trie, here, path, {**around, step: item}):
-                found = True
-                yield leaf
-            if not found:
-                yield Leaf(here, path, item, "bare", around)
+            before = len(found)
+            _below(item, step.below, here, {**around, step.name: item}, found)
+            if len(found) == before:
+                found.append(Leaf(here, step.path, item, "bare", around))
 
 
 def delivery(body: object) -> Node:

@@ -104,7 +104,7 @@ CODES: dict[int, Decision] = {
     131051: _rejected("this type of message is not supported"),
     131052: _rejected("Meta could not fetch the media: check its URL, then replay it"),
     131053: _rejected("Meta could not take the media: check its type and size, then replay it"),
-    131056: _slower("recipient", seconds=6),
+    131056: _again(seconds=6),
     131057: _again(minutes=10),
     131060: _undeliverable("the message is not available to this recipient"),
     131062: _undeliverable("this kind of message needs the customer's phone number, which they hide"),
@@ -130,7 +130,7 @@ CODES: dict[int, Decision] = {
 }
 """What each code decides. A code that is not here is decided by its HTTP status.
 
-131056 is about one recipient (one message in six seconds); its scope says so.
+131056 is about one recipient (one message in six seconds): that message waits, the others go on.
 """
 
 _MISSING_OBJECT_SUBCODE = 33

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from crocevia import ContactPoint, Party
 from crocevia_meta.node import Node, UnreadableError, optional_id, optional_node, optional_nodes, optional_text
@@ -32,7 +32,7 @@ def point(address: str, *, slot: str = "mobile") -> ContactPoint:
 
 def points(addresses: Iterable[str | None]) -> tuple[ContactPoint, ...]:
     """The contact points of these ids, each once, in their order; None is left out."""
-    return tuple(dict.fromkeys(point(address) for address in addresses if address))
+    return tuple(map(point, dict.fromkeys(address.removeprefix("+") for address in addresses if address)))
 
 
 class Number:
@@ -47,7 +47,7 @@ class Number:
         metadata = optional_node(value, "metadata")
         self.id = optional_id(metadata, "phone_number_id")
         shown = optional_id(metadata, "display_phone_number") or ""
-        self.phone = "".join(filter(str.isdecimal, shown)) or None
+        self.phone = (shown if shown.isdecimal() else "".join(filter(str.isdecimal, shown))) or None
         contacts = optional_nodes(value, "contacts")
         self._only = contacts[0] if len(contacts) == 1 else None
         self._contacts: dict[str, Node] = {}
@@ -71,9 +71,9 @@ class Number:
         if not known:
             contact = self._only
         shown = contact or {}
-        found = points(
-            [*known, optional_id(shown, "wa_id") if not any(map(is_phone, known)) else None, *_user_ids(shown)]
-        )
+        if not any(map(is_phone, known)):
+            known.append(optional_id(shown, "wa_id") or "")
+        found = points([*known, optional_id(shown, "user_id"), optional_id(shown, "parent_user_id")])
         if not found:
             raise UnreadableError("no sender: neither 'from' nor one contact")
         profile = optional_node(shown, "profile")
@@ -86,11 +86,6 @@ class Number:
         """
         other = GROUP + group if group else customer.points[0].value.removeprefix("+")
         return f"{self.id}:{other}" if self.id else other
-
-
-def _user_ids(contact: Node) -> Iterator[str | None]:
-    yield optional_id(contact, "user_id")
-    yield optional_id(contact, "parent_user_id")
 
 
 def split_conversation(conversation: str) -> tuple[str | None, str]:

@@ -32,6 +32,7 @@ LEAF_PATHS = (*_READERS, "entry.*.messaging.*", "entry.*.standby.*")
 """Cloud API; the on-premises API's bodies, which are a bare value; and what a shared subscription brings of pages."""
 
 _SHAPE = Shape(*LEAF_PATHS)
+_NOBODY = Number({})
 
 
 def leaves(body: object) -> list[Leaf]:
@@ -41,8 +42,8 @@ def leaves(body: object) -> list[Leaf]:
         MalformedError: it is none of Meta's.
     """
     if isinstance(body, dict) and _is_legacy(body):
-        return list(_SHAPE.leaves({name: body[name] for name in ("messages", "statuses", "errors") if name in body}))
-    return list(_SHAPE.leaves(delivery(body)))
+        return _SHAPE.leaves({name: body[name] for name in ("messages", "statuses", "errors") if name in body})
+    return _SHAPE.leaves(delivery(body))
 
 
 def events(body: object) -> Iterator[Event]:
@@ -60,7 +61,7 @@ def events(body: object) -> Iterator[Event]:
     if not found:
         yield Ignored(reason="an empty delivery")
     value: Node | None = None
-    number = Number({})
+    number = _NOBODY
     for leaf in found:
         # The numbers and contacts of a value serve all of its leaves, which come one after the other.
         around = leaf.around.get("value", body)

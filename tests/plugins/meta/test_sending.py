@@ -188,7 +188,7 @@ def test_a_reply_goes_out_on_the_number_that_the_customer_wrote_to() -> None:
         (400, error(131026), UndeliverableError),
         (400, error(131050), UndeliverableError),
         (429, error(130429), ThrottledError),
-        (400, error(131056), ThrottledError),
+        (400, error(131056), RetryableError),
         (400, error(80007), ThrottledError),
         (401, error(190), AuthError),
         (403, error(10), AuthError),
