@@ -74,7 +74,7 @@ def crocevia_register_engines() -> Mapping[str, Callable[..., Any]]:
 def crocevia_register_commands() -> Iterable[click.Command]:
     """Give commands to be run as `crocevia NAME`.
 
-    Called: when a command is run that core does not have, or all are listed; on the main thread.
+    Called: when a command is run that core does not have, and by `crocevia plugins`; on the main thread.
     Order: all are collected; a name that core or an earlier plugin has is a recorded failure.
     May do: nothing but import; no I/O.
     If it raises: its commands are missing; the failure is shown by `crocevia plugins`.

@@ -1,0 +1,54 @@
+"""The `crocevia` command. Each subcommand is one module, imported when it is run.
+
+Exit codes: 0 all is well; 1 what was looked at or done is not well; 2 the command or the settings are wrong.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from crocevia import __version__
+from crocevia.cli.group import Commands
+from crocevia.cli.session import Session
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "init": ("crocevia.cli.init:init", "Write a commented crocevia.toml for the connectors that are installed."),
+    "check": (
+        "crocevia.cli.check:check",
+        "Say of each connection and mapped field whether it is right, or what to do.",
+    ),
+    "plugins": ("crocevia.cli.plugins:plugins", "List plugins, their hooks and connectors, and what failed to load."),
+    "translate": ("crocevia.cli.translate:translate", "Print what Crocevia makes of raw vendor input."),
+}
+"""Name -> where it is and what it does, in the order of `--help`. One line adds a command."""
+
+
+@click.group(
+    cls=Commands,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog=(
+        "Plugins may give more commands: `crocevia plugins` lists them. "
+        "Exit codes: 0 all is well; 1 something is not, and was said; 2 the command or the settings are wrong."
+    ),
+)
+@click.option(
+    "--settings",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="crocevia.toml",
+    envvar="CROCEVIA_SETTINGS",
+    show_default=True,
+    show_envvar=True,
+    help="The file of settings.",
+)
+@click.version_option(__version__, prog_name="crocevia")
+@click.pass_context
+def main(context: click.Context, path: Path) -> None:
+    """Keep customer channels and CRMs in step, both ways."""
+    context.obj = Session(path)
+
+
+__all__ = ["COMMANDS", "main"]
