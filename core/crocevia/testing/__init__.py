@@ -50,6 +50,6 @@ def __getattr__(name: str) -> Any:
     if name != "connector_suite":
         msg = f"module {__name__} has no attribute {name}"
         raise AttributeError(msg)
-    from crocevia.testing.suite import connector_suite as suite  # noqa: PLC0415 - see above
+    from crocevia.testing.suite import connector_suite as suite  # noqa: PLC0415 - pytest is not always installed
 
     return suite

@@ -18,6 +18,8 @@ ROWS = "reachable"
 _OWN = (FieldSchema(name=KEY, type="text", length=80, unique=True), FieldSchema(name=REVISION, type="integer"))
 _TOUCH_TEXTS = {
     "connection": 40,
+    "channel": 40,
+    "author": 80,
     "kind": 20,
     "direction": 10,
     "subject": 80,
@@ -27,7 +29,7 @@ _TOUCH_TEXTS = {
     "status": 10,
     "status_detail": 80,
 }
-_CANONICAL = {"message_id": "key"}
+_CANONICAL = {"message_id": "message_key"}
 
 
 def schemas(*, lossy: bool, keyed: bool) -> Mapping[str, ObjectSchema]:
