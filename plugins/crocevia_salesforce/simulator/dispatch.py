@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -23,6 +24,7 @@ MAX_URI = 16_384
 """Bytes of a request line. Source: REST API guide, "Status Codes and Error Responses" (414), v60.0."""
 _VERSIONED = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?\Z")
 _ERROR = 400
+_log = logging.getLogger(__name__)
 
 
 @frozen
@@ -70,6 +72,9 @@ def respond(org: Org, call: Call) -> Outcome:
         answer = route.handler(org, evolve(call, version=version), **names)
     except ApiError as error:
         answer = error_answer(error)
+    except Exception:
+        _log.exception("the simulated org could not answer %s %s", call.method, call.path)
+        answer = error_answer(refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."))
     return Outcome(answer, write and not answer.read_only, counted)
 
 

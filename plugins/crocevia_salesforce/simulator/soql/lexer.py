@@ -51,7 +51,8 @@ def tokens(statement: str) -> list[Token]:
         if match.lastgroup != "space":
             found.append(Token(str(match.lastgroup), match.group(), at))
         at = match.end()
-    return [*found, Token("end", "<EOF>", len(statement))]
+    end = Token("end", "<EOF>", len(statement))
+    return [*found, end, end]  # two: the parser looks one word ahead
 
 
 def unquote(text: str) -> str:

@@ -70,7 +70,8 @@ class _Parser:
 
     def _take(self) -> Token:
         token = self._next
-        self._at += 1
+        if token.kind != "end":
+            self._at += 1
         return token
 
     def _fail(self, token: Token | None = None) -> ApiError:
