@@ -9,9 +9,10 @@ try:
     from crocevia_salesforce.connector import Salesforce
     from crocevia_salesforce.settings import Settings
 except ModuleNotFoundError as error:
-    if error.name not in ("simple_salesforce", "jwt", "phonenumbers"):
+    missing = (error.name or "").partition(".")[0]
+    if missing not in ("simple_salesforce", "jwt", "phonenumbers"):
         raise
-    raise PluginError(f"the Salesforce connector needs {error.name}: install crocevia[salesforce]") from error
+    raise PluginError(f"the Salesforce connector needs {missing}: install crocevia[salesforce]") from error
 
 __all__ = ["Salesforce", "Settings", "crocevia_register_connectors"]
 

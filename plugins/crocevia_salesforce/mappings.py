@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
+
+from attrs import frozen
 
 from crocevia.mapping import CODECS, Codec, Names, ObjectMapping, Plain, Reference, Slots, picklist
 from crocevia_salesforce.settings import Settings
@@ -39,6 +43,20 @@ _TEXTS = {
 }
 
 
+@frozen(kw_only=True)
+class PersonName(Names):
+    """Given and family name as Salesforce keeps them: without spaces around them, a placeholder where none is left."""
+
+    def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """Both names, trimmed."""
+        values = super().write(canonical)
+        given, family = values[self.given], values[self.family]
+        return {
+            self.given: written_text(given) if given else None,
+            self.family: written_text(family) or self.placeholder,
+        }
+
+
 def contact(settings: Settings) -> ObjectMapping:
     """A customer as Contact. Phone is the work phone, as the label "Business Phone" says."""
     places = {
@@ -53,7 +71,7 @@ def contact(settings: Settings) -> ObjectMapping:
         key=settings.key_field,
         revision=settings.revision_field,
         lenses=(
-            Names(given="FirstName", family="LastName"),
+            PersonName(given="FirstName", family="LastName"),
             Slots(places=places),
             Plain(name="language", field="Language__c", codec=TEXT),
         ),

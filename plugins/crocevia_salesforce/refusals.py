@@ -192,12 +192,13 @@ TABLE: dict[str, Decide] = {
     "INVALID_FIELD": _drift,
     "INVALID_FIELD_FOR_INSERT_UPDATE": _drift,
     "INVALID_TYPE": _drift,
-    "STRING_TOO_LONG": _drift,  # texts are cut to the described length before: the length is not what it was
     "REQUIRED_FIELD_MISSING": _reject("give the field a default or map a value to it, then replay"),
     "FIELD_CUSTOM_VALIDATION_EXCEPTION": _reject(
         "a validation rule of the org refuses it: mend one of them, then replay"
     ),
     "INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST": _reject("add the value to the picklist or to the mapping, then replay"),
+    # Texts are cut to the described length before; this one alone waits, as the others fit.
+    "STRING_TOO_LONG": _reject("the field is shorter than it was described: restart, then replay", quote=False),
     "INVALID_EMAIL_ADDRESS": _reject("Salesforce does not take this as an address", quote=False),
     "JSON_PARSER_ERROR": _reject("a value is not of the field's type: mend the mapping, then replay", quote=False),
     "MALFORMED_QUERY": _reject("Crocevia made a query that the org cannot read: report it", quote=False),

@@ -121,9 +121,17 @@ class Writes:
             connection = self.transport.connection
             answer = RetryableError(f"{connection}: {len(answer)} results for {len(part.rows)} {part.object}: again")
         for at, row in enumerate(part.rows):
-            row.outcome = answer if isinstance(answer, RemoteError) else self._outcome(row, answer[at])
-            if isinstance(row.outcome, SchemaDriftError):
+            outcome = answer if isinstance(answer, RemoteError) else self._outcome(row, answer[at])
+            if isinstance(outcome, SchemaDriftError):
                 self.schemas.forget(row.object)
+                outcome = self._without_key(row, outcome) if self.key_field in outcome.fields else outcome
+            row.outcome = outcome
+
+    def _without_key(self, row: Row, drift: SchemaDriftError) -> AuthError:
+        """Without its key nothing can be upserted: it cannot be put aside like another field, so all waits."""
+        what = f"{self.transport.connection}: {row.object}.{self.key_field} is not there, or hidden from the user"
+        step = "deploy the package, or give the integration user the permission set Crocevia"
+        return AuthError(f"{what}: {step}", code=drift.code, status=drift.status)
 
     def _outcome(self, row: Row, result: Any) -> Outcome:
         if result.get("success"):

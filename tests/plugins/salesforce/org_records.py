@@ -1,10 +1,13 @@
 """Writes to make, pages to parse, and the simulated org's own count of calls."""
 
+import atexit
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from crocevia import ParseContext, Raw, RawPage, Write
-from crocevia_salesforce.simulator import Simulator
+from crocevia import ParseContext, Raw, RawPage, Secret, Write
+from crocevia_salesforce import Salesforce, Settings
+from crocevia_salesforce.simulator import Simulator, running_simulator
 
 
 def api_calls(org: Simulator, after: int = 0) -> list[str]:
@@ -47,3 +50,12 @@ def raw_page(page: RawPage, object_name: str = "Contact") -> Raw:
 
 
 CONTEXT = ParseContext(now=datetime(2026, 11, 1, tzinfo=UTC))
+
+
+@cache
+def standing_connector() -> Salesforce:
+    """A connector to an org that runs as long as the tests: lenses want its lengths when tests are collected."""
+    running = running_simulator()
+    org = running.__enter__()
+    atexit.register(running.__exit__, None, None, None)
+    return Salesforce(Settings(instance_url=org.url, client_id="crocevia", client_secret=Secret("simulated-secret")))

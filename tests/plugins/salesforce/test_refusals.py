@@ -65,7 +65,7 @@ CASES: list[tuple[str, str, type[RemoteError]]] = [
     ),
     ("INVALID_FIELD_FOR_INSERT_UPDATE", "Unable to create/update fields: Name.", SchemaDriftError),
     ("INVALID_TYPE", "sObject type 'Interaction__c' is not supported.", SchemaDriftError),
-    ("STRING_TOO_LONG", "First Name: data value too large", SchemaDriftError),
+    ("STRING_TOO_LONG", "First Name: data value too large", RejectedError),
     ("REQUIRED_FIELD_MISSING", "Required fields are missing: [LastName]", RejectedError),
     ("FIELD_CUSTOM_VALIDATION_EXCEPTION", "A VIP needs an owner", RejectedError),
     ("INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST", "Status: bad value for restricted picklist field: Lost", RejectedError),
@@ -158,7 +158,7 @@ def test_matches_of_a_duplicate_rule_are_read_in_both_spellings(name: str) -> No
 
 def test_drift_names_its_fields() -> None:
     """From the error's own list, else from its text."""
-    listed = of_row([{"statusCode": "STRING_TOO_LONG", "message": "", "fields": ["FirstName"]}], WHERE)
+    listed = of_row([{"statusCode": "INVALID_FIELD_FOR_INSERT_UPDATE", "fields": ["FirstName"]}], WHERE)
     told = of_row([{"errorCode": "INVALID_FIELD", "message": "No such column 'A__c' on entity 'Contact'."}], WHERE)
 
     assert isinstance(listed, SchemaDriftError)
