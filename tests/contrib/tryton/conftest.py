@@ -50,18 +50,32 @@ class Wire(requests.Session):
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    """What the connector's calls go through."""
+    """What a connector's calls go through."""
     with Wire() as session:
         yield session
 
 
-@pytest.fixture
-def tryton(server: TrytonServer, wire: Wire) -> Tryton:
-    """The connector on that server."""
+@pytest.fixture(scope="session")
+def shared(server: TrytonServer) -> Iterator[tuple[Tryton, Wire]]:
+    """One login for all tests of the session."""
     settings = Settings(
         base_url=server.url, database=server.database, user=server.user, password=Secret(server.password)
     )
-    return Tryton(settings, connection="crm", http=Http("crm", new_session=lambda: wire))
+    with Wire() as session:
+        yield Tryton(settings, connection="crm", http=Http("crm", new_session=lambda: session)), session
+
+
+@pytest.fixture
+def tryton(shared: tuple[Tryton, Wire]) -> Tryton:
+    """The connector on the session's server."""
+    return shared[0]
+
+
+@pytest.fixture
+def tryton_wire(shared: tuple[Tryton, Wire]) -> Wire:
+    """What its calls go through."""
+    shared[1].sent.clear()
+    return shared[1]
 
 
 _numbers = count(1)

@@ -83,14 +83,14 @@ def test_many_parties_are_created_in_one_call(tryton: Tryton, new: New) -> None:
     assert [outcome.version for outcome in outcomes if isinstance(outcome, Written)] == [r.version for r in records]
 
 
-def test_a_write_takes_few_calls(tryton: Tryton, wire: Any, new: New) -> None:
+def test_a_write_takes_few_calls(tryton: Tryton, tryton_wire: Any, new: New) -> None:
     """A batch of new records costs a create and a read of the versions."""
     tryton.write([party(new("warm"), name="Warm")])
-    wire.sent.clear()
+    tryton_wire.sent.clear()
 
     tryton.write([party(new("party"), name="N") for _ in range(100)])
 
-    assert wire.methods == ["model.party.party.create", "model.party.party.search_read"]
+    assert tryton_wire.methods == ["model.party.party.create", "model.party.party.search_read"]
 
 
 def test_an_upsert_of_a_known_key_updates(tryton: Tryton, new: New) -> None:
@@ -139,10 +139,10 @@ def test_an_unknown_field_is_schema_drift(tryton: Tryton, new: New) -> None:
     assert outcome.fields == ("shoe_size",)
 
 
-def test_updates_of_different_values_go_in_one_call(tryton: Tryton, wire: Any, new: New) -> None:
+def test_updates_of_different_values_go_in_one_call(tryton: Tryton, tryton_wire: Any, new: New) -> None:
     """Tryton's write takes pairs of ids and values."""
     made = tryton.write([party(new("party"), name="A"), party(new("party"), name="B")])
-    wire.sent.clear()
+    tryton_wire.sent.clear()
 
     outcomes = tryton.write(
         [
@@ -151,7 +151,7 @@ def test_updates_of_different_values_go_in_one_call(tryton: Tryton, wire: Any, n
         ]
     )
 
-    assert wire.methods == ["model.party.party.write", "model.party.party.search_read"]
+    assert tryton_wire.methods == ["model.party.party.write", "model.party.party.search_read"]
     assert [fetched(tryton, outcome).values["name"] for outcome in outcomes] == ["C", "D"]
 
 
@@ -406,12 +406,12 @@ def test_a_survivor_takes_our_key_over(tryton: Tryton, person: Rpc, new: New, kn
 
 
 def test_a_version_that_somebody_else_made_is_not_told_as_ours(
-    tryton: Tryton, wire: Any, person: Rpc, new: New, monkeypatch: pytest.MonkeyPatch
+    tryton: Tryton, tryton_wire: Any, person: Rpc, new: New, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Written between our write and the reading of its version, it must still be a conflict."""
     [made] = tryton.write([party(new("party"), name="A")])
     assert isinstance(made, Written)
-    send = wire.send
+    send = tryton_wire.send
 
     def interfere(request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
         if json.loads(request.body or b"")["method"].endswith("search_read"):
@@ -420,7 +420,7 @@ def test_a_version_that_somebody_else_made_is_not_told_as_ours(
         response: requests.Response = send(request, **kwargs)
         return response
 
-    monkeypatch.setattr(wire, "send", interfere)
+    monkeypatch.setattr(tryton_wire, "send", interfere)
     [late] = tryton.write([party("k", "update", id=made.id, name="B", version=made.version)])
     [later] = tryton.write([party("k", "update", id=made.id, name="C", version=made.version)])
 
@@ -547,17 +547,17 @@ def test_check_says_what_is_wrong(server: TrytonServer) -> None:
         assert "wrong-one" not in findings[-1].do
 
 
-def test_an_expired_session_is_renewed(tryton: Tryton, wire: Any) -> None:
+def test_an_expired_session_is_renewed(tryton: Tryton, tryton_wire: Any) -> None:
     """A session that Tryton forgot costs a login, not an error."""
     tryton.fetch("party.party", ["999999"], FIELDS)
-    last = wire.sent[-1]
+    last = tryton_wire.sent[-1]
     logout = {"id": 1, "method": "common.db.logout", "params": []}
     requests.post(last.url, json=logout, headers={"Authorization": last.headers["Authorization"]}, timeout=10)
-    wire.sent.clear()
+    tryton_wire.sent.clear()
 
     assert tryton.fetch("party.party", ["999999"], FIELDS) == []
     read = "model.party.party.search_read"
-    assert wire.methods == [read, "common.db.login", read]
+    assert tryton_wire.methods == [read, "common.db.login", read]
 
 
 def test_a_wrong_password_pauses_the_connection(server: TrytonServer) -> None:
