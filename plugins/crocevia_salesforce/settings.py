@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 from urllib.parse import urlsplit
 
-from attrs import field, frozen
+import phonenumbers
+from attrs import field, frozen, validators
 
 from crocevia import Secret
 from crocevia.errors import ConfigError
@@ -18,6 +20,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "refresh token": ("client_id", "refresh_token"),
     "session id": ("session_id",),
 }
+_VERSION = re.compile(r"\d\d\.0")
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -66,7 +69,7 @@ class Settings:
     api_version: str = "62.0"
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
-    overlap_s: int = 60
+    overlap_s: int = field(default=60, validator=validators.ge(1))
     region: str | None = None
     duplicate_rules: Literal["obey", "override"] = "obey"
 
@@ -88,5 +91,9 @@ class Settings:
             problems.append(
                 "instance_url: expected the org's My Domain, as client credentials need it, got a login host"
             )
+        if not _VERSION.fullmatch(self.api_version):
+            problems.append(f"api_version: expected one such as '62.0', got {self.api_version!r}")
+        if self.region is not None and self.region not in phonenumbers.SUPPORTED_REGIONS:
+            problems.append(f"region: expected an ISO country in capitals, such as 'IT', got {self.region!r}")
         if problems:
             raise ConfigError(*problems)

@@ -3,13 +3,16 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from crocevia import Secret
+from crocevia.config import load_settings
 from crocevia.errors import AuthError, ConfigError, RetryableError
+from crocevia.plugins import load_plugins
 from crocevia_salesforce import Salesforce, Settings
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
 from tests.plugins.salesforce.conftest import Connect
@@ -138,12 +141,28 @@ def test_an_org_in_trouble_is_asked_to_log_in_again_later(org: Simulator, salesf
         ({"instance_url": "acme.my.salesforce.com"}, "instance_url: expected the org's My Domain"),
         ({"instance_url": "https://login.salesforce.com"}, "got a login host"),
         ({"instance_url": "https://acme.my.salesforce.com", "login": "jwt bearer"}, "private_key: expected a value"),
+        ({"instance_url": "https://acme.my.salesforce.com", "api_version": "v62"}, "api_version: expected one such as"),
+        ({"instance_url": "https://acme.my.salesforce.com", "region": "Italy"}, "region: expected an ISO country"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_with_the_field(given: dict[str, str], problem: str) -> None:
     """Before anything is sent anywhere."""
     with pytest.raises(ConfigError, match=problem):
         Settings(**given)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_settings_are_read_from_toml(tmp_path: Path) -> None:
+    """With the rules' own paths in what is told."""
+    file = tmp_path / "crocevia.toml"
+    head = '[connections.crm]\nkind = "salesforce"\ninstance_url = "https://acme.my.salesforce.com"\n'
+    plugins = load_plugins()
+    file.write_text(head + 'client_id = "3MVG9"\nclient_secret = { env = "SF" }\n')
+    connection = load_settings(file, plugins, environ={"SF": "hunter2"}).connections["crm"]
+    file.write_text(head + 'login = "session id"\n')
+
+    with pytest.raises(ConfigError, match=r"connections\.crm\.session_id: expected a value"):
+        load_settings(file, plugins, environ={})
+    assert connection.settings.client_secret.reveal() == "hunter2"
 
 
 def test_settings_show_no_secret() -> None:

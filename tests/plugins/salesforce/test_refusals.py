@@ -180,13 +180,16 @@ def test_the_vendors_words_are_quoted_only_where_they_hold_no_value() -> None:
 
 def test_of_several_errors_the_final_one_counts() -> None:
     """Trying again would meet it again."""
-    errors = [{"statusCode": "UNABLE_TO_LOCK_ROW"}, {"statusCode": "REQUIRED_FIELD_MISSING", "fields": ["LastName"]}]
+    errors: list[dict[str, Any]] = [
+        {"statusCode": "UNABLE_TO_LOCK_ROW"},
+        {"statusCode": "REQUIRED_FIELD_MISSING", "fields": ["LastName"]},
+    ]
 
     assert type(of_row(errors, WHERE)) is RejectedError
 
 
 def _recorded(corpus: Path) -> list[tuple[str, Any]]:
-    found = []
+    found: list[tuple[str, Any]] = []
     for path in sorted((corpus / "salesforce").rglob("*.json")):
         for row in json.loads(path.read_text()):
             found.extend((path.name, error) for error in _errors(row.get("body")) if isinstance(error, dict))
