@@ -117,12 +117,17 @@ class GroupCommit:
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
         self._thread.start()
 
+    @property
+    def alive(self) -> bool:
+        """Whether the journal's thread is at work."""
+        return self._thread.is_alive()
+
     def submit(self, raw: Raw, done: Done) -> bool:
         """Queue a raw; `done(None)` is called, from the journal's thread, when it is on disk.
 
-        Returns False, and calls nothing, when too many wait already.
+        Returns False, and calls nothing, when too many wait already or the thread is dead.
         """
-        if self._queue.qsize() >= self._most_waiting:
+        if self._queue.qsize() >= self._most_waiting or not self.alive:
             return False
         self._queue.put((raw, done))
         return True

@@ -1,0 +1,57 @@
+"""The web application: webhooks past the framework, everything else through it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from litestar import Litestar
+
+from crocevia.store.journal import GroupCommit
+from crocevia.sync.lane import Lane
+from crocevia.sync.world import World
+from crocevia.web.guard import Guard
+from crocevia.web.health import Health
+from crocevia.web.ingress import PREFIX, Ingress, Receive, Scope, Send
+from crocevia.web.metrics import registry
+from crocevia.web.operations import operations
+from crocevia.web.server import Served, serve
+
+__all__ = ["App", "Served", "build_app", "serve"]
+
+
+class App:
+    """The ASGI application of a daemon. `ingress` is for who wants to look at its counts."""
+
+    def __init__(self, ingress: Ingress, rest: Guard) -> None:
+        self.ingress = ingress
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and scope["path"].startswith(PREFIX):
+            await self.ingress(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def build_app(
+    world: World,
+    journal: GroupCommit,
+    *,
+    lanes: Mapping[str, Lane] | None = None,
+    public_url: str | None = None,
+) -> App:
+    """Put the application together.
+
+    Args:
+        lanes: The lanes that this process runs, for their health; None where workers run elsewhere.
+        public_url: What vendors see before `/hooks/...`, without a slash at its end.
+    """
+    ingress = Ingress(world, journal, public_url)
+    health = Health(world, journal, ingress, sorted(lanes or ()))
+    framework = Litestar(
+        route_handlers=[*operations(health, registry(world, ingress))],
+        openapi_config=None,
+        logging_config=None,
+    )
+    return App(ingress, Guard(framework))

@@ -1,0 +1,50 @@
+"""Whether the process is ready to work, and what is in the way if not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from attrs import frozen
+
+from crocevia.errors import StoreError
+from crocevia.store.journal import GroupCommit
+from crocevia.store.tables import leases
+from crocevia.sync.world import World
+from crocevia.web.ingress import Ingress
+
+GRACE_US = 60_000_000
+"""A lane at work renews its lease between turns; a long turn (a first pull) may overrun it by so much."""
+FAILED_S = 30.0
+"""So long a journal that failed counts as failing; after that, only another attempt can tell."""
+
+
+@frozen
+class Health:
+    """Looks at one process. `lanes`: names of the connections whose work it does itself."""
+
+    world: World
+    journal: GroupCommit
+    ingress: Ingress
+    lanes: Sequence[str]
+
+    def reasons(self) -> list[str]:
+        """Why it is not ready, one line each; empty when it is. Waits for the store at most as long as that waits."""
+        return [*self._journal(), *self._store()]
+
+    def _journal(self) -> Sequence[str]:
+        if not self.journal.alive:
+            return ["journal: its thread is dead; restart the daemon"]
+        failure = self.ingress.failure
+        if failure is not None and self.world.clock.monotonic_s() - failure[0] < FAILED_S:
+            return [f"journal: {failure[1]}"]
+        return []
+
+    def _store(self) -> Sequence[str]:
+        try:
+            with self.world.store.reading() as connection:
+                held = dict(connection.execute(sa.select(leases.c.lane, leases.c.until)).tuples().all())
+        except StoreError as error:
+            return [f"store: {error}"]
+        now = self.world.now_us()
+        return [f"lane {name}: no worker is on it" for name in self.lanes if held.get(name, 0) + GRACE_US < now]

@@ -1,0 +1,244 @@
+"""Webhooks at `/hooks/<connection>`: verified over the raw bytes, committed to the journal, then acknowledged.
+
+A bare ASGI application: a framework's routing would halve what one process takes in. Nothing about the content is
+judged here; what is odd inside a verified body is quarantined by intake, after the 200.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from functools import partial
+from typing import Any, TypeAlias
+from urllib.parse import parse_qsl
+
+import structlog
+
+from crocevia.errors import SignatureError, StoreError
+from crocevia.model import Raw
+from crocevia.signatures import Request
+from crocevia.store.journal import GroupCommit
+from crocevia.sync.world import World
+from crocevia.web import reply as replies
+from crocevia.web.door import Door
+from crocevia.web.reply import Reply, reply
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Kept: TypeAlias = "asyncio.Future[StoreError | None]"
+
+PREFIX = "/hooks/"
+MOST_BODY_BYTES = 1 << 20
+MOST_HELD_BYTES = 64 << 20
+"""Of all bodies that are being read or committed: what a flood can make the process hold."""
+DRAINED_BYTES = 8 << 20
+"""So much of a body that is too large is read and thrown away, so that its sender reads the 413 and not a reset."""
+REPEAT_S = 60.0
+"""One cause of refusals is logged once in so long per connection; the metrics count each."""
+
+_NO_KEYS: Mapping[str, bytes] = {}
+_NO_QUERY: Mapping[str, str] = {}
+_log = structlog.get_logger("crocevia.web")
+
+
+class Ingress:
+    """The ASGI application under `/hooks/`, for one event loop.
+
+    Args:
+        world: Whose connections.
+        journal: Commits raws, those of many requests at once.
+        public_url: What vendors see before `/hooks/...`, without a slash at its end; None: as the Host header says.
+
+    Attributes:
+        counts: `{(connection, status): requests answered so}`; those for an unknown connection under `""`.
+        failure: Why the journal failed and when (the clock's monotonic seconds); None after a success.
+    """
+
+    def __init__(self, world: World, journal: GroupCommit, public_url: str | None = None) -> None:
+        self.counts: dict[tuple[str, int], int] = {}
+        self.failure: tuple[float, str] | None = None
+        self._world = world
+        self._journal = journal
+        self._public_url = public_url
+        self._doors: dict[str, Door] = {}
+        self._settled: deque[tuple[Kept, StoreError | None]] = deque()
+        self._waking = False
+        self._held_bytes = 0
+        self._said_at_s: dict[tuple[str, str], float] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        name = scope["path"][len(PREFIX) :]
+        door = self._doors.get(name) or self._open(name)
+        if door is None:
+            name, said = "", replies.UNKNOWN
+        else:
+            taken = await self._take(door, scope, receive)
+            if taken is None:
+                return  # the client went away: there is nobody to answer
+            said = taken
+        counted = (name, said.status)
+        self.counts[counted] = self.counts.get(counted, 0) + 1
+        await send(said.start)
+        await send(said.body)
+
+    def _open(self, name: str) -> Door | None:
+        live = self._world.lives.get(name)
+        door = None if live is None else Door.to(name, live.connector)
+        if door is not None:
+            self._doors[name] = door
+        return door
+
+    async def _take(self, door: Door, scope: Scope, receive: Receive) -> Reply | None:
+        """Read, verify, commit: the answer, or None when the client went away."""
+        if scope["method"] not in ("POST", "GET"):
+            return replies.NOT_ALLOWED
+        headers = _headers(scope)
+        if headers.get("content-encoding", "identity") != "identity":
+            return replies.ENCODED
+        length = headers.get("content-length", "")
+        if length.isdigit() and int(length) > MOST_BODY_BYTES:
+            if "expect" not in headers:  # who asked first is told before sending anything
+                await _drain(receive)
+            return replies.TOO_LARGE
+        body = await self._read(receive)
+        if not isinstance(body, bytes):
+            return body
+        request = Request(
+            method=scope["method"],
+            url=self._url(scope, headers),
+            headers=headers,
+            query=_query(scope["query_string"]) if scope["query_string"] else _NO_QUERY,
+            body=body,
+        )
+        return self._judge(door, request) or await self._keep(door, request)
+
+    async def _read(self, receive: Receive) -> bytes | Reply | None:
+        """The whole body, a refusal, or None when the client went away."""
+        message = await receive()
+        chunks: list[bytes] = []
+        size = 0
+        try:
+            while message["type"] == "http.request":
+                chunk: bytes = message.get("body", b"")
+                more = message.get("more_body", False)
+                size += len(chunk)
+                self._held_bytes += len(chunk)
+                if size > MOST_BODY_BYTES:
+                    if more:
+                        await _drain(receive)
+                    return replies.TOO_LARGE
+                if self._held_bytes > MOST_HELD_BYTES:
+                    return replies.BUSY
+                if not more:
+                    return b"".join((*chunks, chunk)) if chunks else chunk
+                chunks.append(chunk)
+                message = await receive()
+            return None
+        finally:
+            self._held_bytes -= size
+
+    def _judge(self, door: Door, request: Request) -> Reply | None:
+        """Answer a handshake, refuse what is not the vendor's; None: it is, and is to be kept."""
+        try:
+            if door.challenge is not None and (said := door.challenge(request)) is not None:
+                return reply(200, said.encode("utf-8", "replace"))
+            if request.method != "POST":
+                return replies.NO_HANDSHAKE
+            door.verify(request, self._world.clock.now(), _NO_KEYS)
+        except SignatureError as error:
+            self._say("webhook refused", door.name, str(error))
+            return replies.UNSIGNED
+        except Exception as error:  # noqa: BLE001 - a stranger's request found a connector's bug: it stays unverified
+            self._say("verification failed", door.name, type(error).__name__)
+            return replies.UNSIGNED
+        return None
+
+    async def _keep(self, door: Door, request: Request) -> Reply:
+        """Acknowledge what is on disk; ask for the rest again."""
+        raw = Raw(
+            connection=door.name,
+            kind=door.kind,
+            body=request.body,
+            received_at=self._world.clock.now(),
+            headers={name: request.headers[name] for name in door.kept if name in request.headers},
+        )
+        kept: Kept = asyncio.get_running_loop().create_future()
+        self._held_bytes += len(request.body)
+        try:
+            if not self._journal.submit(raw, partial(self._settle, kept)):
+                self._say("webhooks refused", door.name, "the journal takes no more")
+                return replies.BUSY
+            failure = await kept
+        finally:
+            self._held_bytes -= len(request.body)
+        if failure is not None:
+            self.failure = (self._world.clock.monotonic_s(), str(failure))
+            self._say("webhook not kept", door.name, str(failure))
+            return replies.NOT_KEPT
+        self.failure = None
+        return door.acknowledgement(request)
+
+    # --- from the journal's thread to the loop ----------------------------------------------------------------------
+
+    def _settle(self, kept: Kept, failure: StoreError | None) -> None:
+        """Hand a result over, in the journal's thread; the loop is woken once for all results of a commit."""
+        self._settled.append((kept, failure))
+        if self._waking:
+            return
+        self._waking = True
+        try:
+            kept.get_loop().call_soon_threadsafe(self._wake)
+        except RuntimeError:  # the loop is closed: its clients are gone, and what was kept is kept
+            self._waking = False
+
+    def _wake(self) -> None:
+        self._waking = False  # before looking, so that what comes while looking wakes again
+        while self._settled:
+            kept, failure = self._settled.popleft()
+            if not kept.done():
+                kept.set_result(failure)
+
+    # --- details ----------------------------------------------------------------------------------------------------
+
+    def _url(self, scope: Scope, headers: Mapping[str, str]) -> str:
+        """The URL that the vendor called, which some sign."""
+        base = self._public_url
+        if base is None:
+            base = f"{scope.get('scheme', 'http')}://{headers.get('host', '')}"
+        path = scope["raw_path"].decode("latin-1")
+        query = scope["query_string"]
+        return f"{base}{path}?{query.decode('latin-1')}" if query else f"{base}{path}"
+
+    def _say(self, what: str, connection: str, reason: str) -> None:
+        """Log a refusal, unless the same was logged a moment ago: anybody can make any number of them."""
+        now = self._world.clock.monotonic_s()
+        key = (what, connection)
+        if now - self._said_at_s.get(key, -REPEAT_S) >= REPEAT_S:
+            self._said_at_s[key] = now
+            _log.warning(what, connection=connection, reason=reason)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
+
+
+def _query(query: bytes) -> dict[str, str]:
+    """The first value of each parameter."""
+    return dict(reversed(parse_qsl(query.decode("latin-1"), keep_blank_values=True)))
+
+
+async def _drain(receive: Receive) -> None:
+    """Read on without keeping, for a while."""
+    read = 0
+    while read < DRAINED_BYTES:
+        message = await receive()
+        read += len(message.get("body", b""))
+        if not message.get("more_body"):
+            return
