@@ -202,7 +202,7 @@ class Http:
             isinstance(error, requests.ConnectionError) and "NewConnectionError" in repr(error)
         )
         if nothing_sent or repeatable:
-            return RetryableError(f"{what}: it will be tried again")
+            return RetryableError(f"{what}: it is tried again; is the address right, and can this machine reach it?")
         return OutcomeUnknownError(f"{what}: it may have happened")
 
 

@@ -132,6 +132,9 @@ class Reader:
                 self.refuse(f"{path}.{name}", "a setting that there is", got)
                 continue
             attribute = attributes[name]
+            if item == "" and attribute.default is attrs.NOTHING and attribute.type is str:
+                self.refuse(f"{path}.{name}", "a text", "an empty one")
+                continue
             found = self.read(item, attribute.type or Any, f"{path}.{name}")
             if found is not WRONG and self._valid(attribute, found, f"{path}.{name}"):
                 given[attribute.alias or attribute.name] = found
