@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from attrs import define, field, frozen
 
@@ -43,7 +43,7 @@ class Row:
     @property
     def size(self) -> int:
         """About how many characters it takes."""
-        return 60 + sum(len(name) + len(str(value)) for name, value in self.values.items())
+        return 40 * len(self.values) + sum(len(value) for value in self.values.values() if isinstance(value, str))
 
     def merge(self, write: Write, place: int) -> None:
         """Take a later write of the same record into this row."""
@@ -87,6 +87,9 @@ class Part:
         return {"attributes": {"type": self.object}, **row.values, **identity}
 
 
+Sized = TypeVar("Sized", Row, Part)
+
+
 def rows(batch: Sequence[Write]) -> list[Row]:
     """One row a record, in the order of their first writes: the same key twice in a call fails both."""
     found: dict[tuple[str, str], Row] = {}
@@ -117,24 +120,25 @@ def parts(rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, s
     for (_, object_name, operation), members in sorted(groups.items(), key=lambda group: group[0]):
         if parent := parents.get(object_name):
             members.sort(key=lambda row: str(row.values.get(parent) or ""))
-        for piece in _pieces(members, lambda row: row.size, ROWS_A_COLLECTION):
+        for piece in _pieces(members, ROWS_A_COLLECTION):
             yield Part(object_name, operation, tuple(piece))
 
 
 def calls(parts: Sequence[Part]) -> Iterator[list[Part]]:
     """Parts in fives."""
-    yield from _pieces(parts, lambda part: part.size, COLLECTIONS_A_CALL)
+    yield from _pieces(parts, COLLECTIONS_A_CALL)
 
 
-def _pieces(items: Any, size: Any, most: int) -> Iterator[list[Any]]:
-    piece: list[Any] = []
+def _pieces(items: Iterable[Sized], most: int) -> Iterator[list[Sized]]:
+    piece: list[Sized] = []
     characters = 0
     for item in items:
-        if piece and (len(piece) == most or characters + size(item) > CHARACTERS_A_CALL):
+        size = item.size
+        if piece and (len(piece) == most or characters + size > CHARACTERS_A_CALL):
             yield piece
             piece, characters = [], 0
         piece.append(item)
-        characters += size(item)
+        characters += size
     if piece:
         yield piece
 

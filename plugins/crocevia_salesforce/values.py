@@ -10,7 +10,8 @@ from typing import Any
 from crocevia import ParseContext
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000\Z")
-_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 SYSTEM_FIELDS = ("SystemModstamp", "IsDeleted", "MasterRecordId", "LastModifiedById")
 """Read with every record, where the object has them, to tell what happened to it; no values of ours."""
 
@@ -38,9 +39,9 @@ def _received(value: Any, is_moment: bool) -> Any:  # noqa: FBT001 - both come f
 
 def sendable(value: Any) -> Any:
     """A value that JSON and Salesforce can take: no half of a surrogate pair, no control characters."""
-    if isinstance(value, str):
+    if isinstance(value, str) and not (value.isascii() and value.isprintable()) and _UNSENDABLE.search(value):
         whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return _UNSENDABLE.sub("", whole)
+        return _CONTROLS.sub("", whole)
     return value
 
 
@@ -57,7 +58,7 @@ def written_moment(value: Any) -> str:
     of one second."
     """
     moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return moment.astimezone(UTC).isoformat()[:19] + ".000Z"
 
 
 def moment_of(text: str) -> datetime:
