@@ -183,9 +183,9 @@ class SendsMessages(ABC):
             OutcomeUnknownError: it may have gone; it is parked, and settled by a status with our callback.
         """
 
-    @abstractmethod
     def capabilities(self, conversation: str | None) -> Capabilities:
-        """What the conversation can carry; no I/O."""
+        """What the conversation can carry; no I/O. Default: texts of any length, at any time."""
+        return Capabilities()
 
     def address_kinds(self) -> tuple[str, ...]:
         """Kinds of contact point this channel can send to, best first. Default: the connector's own kind."""

@@ -49,13 +49,16 @@ def _instant(value: Any) -> datetime:
     return utc(value if isinstance(value, datetime) else datetime.fromisoformat(value))
 
 
-def _tags(value: str) -> tuple[str, ...]:
+def _tags(value: Any) -> tuple[str, ...]:
     """In the order of the CRM, which may be that of its picklist."""
+    if not isinstance(value, str):
+        msg = "not a text"
+        raise ValueError(msg)  # noqa: TRY004 - what a codec raises for a remote value that is not of its type
     return tuple(dict.fromkeys(part.strip() for part in value.split(";") if part.strip()))
 
 
-def _same_tags(one: str, other: str) -> bool:
-    return set(_tags(one)) == set(_tags(other))
+def _same_tags(one: Any, other: Any) -> bool:
+    return isinstance(one, str) and isinstance(other, str) and set(_tags(one)) == set(_tags(other))
 
 
 def _as_is(value: Any) -> Any:

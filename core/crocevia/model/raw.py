@@ -145,9 +145,9 @@ class ParseContext:
         """ISO 8601 with a zone (`Z`, `+00:00`, `+0000`) to aware UTC. Raises MalformedError for anything else."""
         try:
             return utc(datetime.fromisoformat(text))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError):
             msg = "a time is not ISO 8601 with a zone"
-            raise MalformedError(msg) from error
+            raise MalformedError(msg) from None  # the cause would quote the body
 
 
 def _from_epoch(number: float | str, per_second: int) -> datetime:
@@ -156,9 +156,9 @@ def _from_epoch(number: float | str, per_second: int) -> datetime:
             whole = int(number)
             return EPOCH + timedelta(seconds=whole // per_second, microseconds=whole % per_second * (1_000_000 // per_second))
         return datetime.fromtimestamp(float(number) / per_second, UTC)
-    except (TypeError, ValueError, OverflowError, OSError) as error:
+    except (TypeError, ValueError, OverflowError, OSError):
         msg = "a time is not a number of seconds or milliseconds"
-        raise MalformedError(msg) from error
+        raise MalformedError(msg) from None  # the cause would quote the body
 
 
 def leaves(body: Any, paths: Iterable[str]) -> list[str]:

@@ -81,7 +81,10 @@ class Oddities:
         try:
             self.subject.parse(sample, shape)
         except (MalformedError, *_STUMBLES):
-            pass
+            return
+        except Exception as error:
+            reason = f"a body of another shape ({shape.decode()}): {type(error).__name__} instead of MalformedError"
+            raise AssertionError(reason) from error
 
     def test_broken_bodies_are_malformed(self, broken: str) -> None:
         """Bodies that are no text, no JSON, or JSON that two readers could understand differently: MalformedError."""

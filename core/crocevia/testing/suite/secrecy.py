@@ -32,7 +32,7 @@ class Secrecy:
 
     def test_settings_do_not_print_secrets(self) -> None:
         """A token or password is a `Secret`: neither the settings nor the connector print it."""
-        connector = self._connector()
+        connector = self._with_canaries()
         told = f"{connector!r} {connector} {connector.settings!r} {connector.settings} {connector.http!r}"
         self._expect_secret(told, "repr of the connector or its settings")
         for name in ("token", "secret", "password", "key", "api_key", "app_secret", "access_token"):
@@ -61,7 +61,7 @@ class Secrecy:
 
     def test_verify_tells_nobody_the_secret(self, sample: Sample) -> None:
         """Neither acceptance nor refusal logs or quotes a secret, the body or the signature it wanted."""
-        connector = self._connector()
+        connector = self._with_canaries()
         if not isinstance(connector, ReceivesWebhooks) or sample.stream:
             pytest.skip("the connector receives no webhooks")
         body = self._with_canary(sample)
@@ -81,7 +81,7 @@ class Secrecy:
 
     def _try_parse(self, sample: Sample, body: bytes, heard: Overheard, *, events: bool = True) -> None:
         try:
-            found = list(self._connector().parse(self.subject.raw(sample, body), self.subject.context))
+            found = list(self._with_canaries().parse(self.subject.raw(sample, body), self.subject.context))
         except Exception as error:  # noqa: BLE001 - what it says is tested, whatever it is
             heard.hear(error)
             return
@@ -114,11 +114,11 @@ class Secrecy:
         self._expect_secret(told, where)
 
     def _expect_secret(self, told: str, where: str) -> None:
-        settings = self._connector().settings
+        settings = self._with_canaries().settings
         for name in self.subject.secrets:
             expect(getattr(settings, name).reveal() not in told, f"{where} holds the secret {name}")
 
-    def _connector(self) -> Connector[Any]:
+    def _with_canaries(self) -> Connector[Any]:
         """An instance whose secrets cannot turn up by chance; the given ones where only such will do (a key pair)."""
         try:
             settings = self.subject.with_secrets(lambda secret: f"{secret}-canary-51d0")

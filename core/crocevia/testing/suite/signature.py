@@ -62,7 +62,7 @@ class Signatures:
     def test_a_good_signature_is_accepted(self, sample: Sample) -> None:
         """What the vendor signs passes."""
         request = self._signed(sample)
-        self._connector().verify(request, NOW, self.subject.keys)
+        self._receiver().verify(request, NOW, self.subject.keys)
 
     def test_a_changed_body_is_refused(self, sample: Sample) -> None:
         """One bit anywhere, a byte more or less, a space at the end: SignatureError."""
@@ -79,7 +79,7 @@ class Signatures:
         """Every header that `verify` reads is needed as it was: missing, empty, flipped, foreign letters, twice."""
         request = self._signed(sample)
         watched = _Watched(request.headers)
-        self._connector().verify(evolve(request, headers=watched), NOW, self.subject.keys)
+        self._receiver().verify(evolve(request, headers=watched), NOW, self.subject.keys)
         read = [name for name in watched.asked if name in request.headers]
         expect(
             read, "verify accepts without looking at a header: sign something else than headers in a test of its own"
@@ -92,7 +92,7 @@ class Signatures:
 
     def test_what_is_not_signed_is_refused(self, hostile: str) -> None:
         """No header, or anything at all in whatever header `verify` looks for: SignatureError and nothing else."""
-        connector = self._connector()
+        connector = self._receiver()
         body = self.subject.samples[0].body if self.subject.samples else b"{}"
         self._refuse(Request(method="POST", url=URL, headers={}, body=body), "a request without headers")
         watched = _Watched({}, _HOSTILE_VALUES[hostile])
@@ -118,14 +118,14 @@ class Signatures:
         other = self.subject.connector(settings=self.subject.with_secrets(lambda secret: f"{secret}x"))
         self._refuse(request, f"{sample.name} signed with this connection's secret, by another", connector=other)
 
-    def _connector(self) -> Any:
+    def _receiver(self) -> Any:
         connector = self.subject.connector()
         if not isinstance(connector, ReceivesWebhooks):
             pytest.skip("the connector receives no webhooks")
         return connector
 
     def _signed(self, sample: Sample) -> Request:
-        self._connector()
+        self._receiver()
         if self.subject.sign is None:
             pytest.skip("give sign=(body, settings) -> headers, so that a good signature can be made")
         if sample.stream:
@@ -134,7 +134,7 @@ class Signatures:
 
     def _refuse(self, request: Request, what: str, connector: Any = None) -> None:
         try:
-            (connector or self._connector()).verify(request, NOW, self.subject.keys)
+            (connector or self._receiver()).verify(request, NOW, self.subject.keys)
         except SignatureError:
             return
         except Exception as error:
