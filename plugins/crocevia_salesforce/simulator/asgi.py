@@ -25,6 +25,8 @@ MAX_BODY = 150 * 1024 * 1024
 """Bytes of an upload. Source: Bulk API 2.0 guide, "Upload Job Data", v60.0 (150 MB after base64)."""
 _HTML = "text/html;charset=UTF-8"
 _IDLE_SECONDS = 0.05
+_LOGIN_HOSTS = frozenset({"login", "test"})
+_MY_DOMAIN = "simulated.my.salesforce.com"
 _EDGE = {
     "unavailable": Answer(503, b"<html><head><title>Server Unavailable</title></head><body>Our system is temporarily unavailable</body></html>", {}, _HTML),
     "server_error": Answer(500, b"", {}, _HTML),
@@ -91,7 +93,10 @@ class Application:
         path, params = dispatch.split(target)
         if headers.get("content-encoding") in {"gzip", "deflate"}:
             body = _inflate(body, headers["content-encoding"])
-        base = self.public_url or f"{scope['scheme']}://{headers.get('host', 'localhost')}"
+        host = headers.get("host", "localhost")
+        if host.split(".")[0] in _LOGIN_HOSTS:
+            host = _MY_DOMAIN  # a token that was had at the common door is good at the org's own
+        base = self.public_url or f"{scope['scheme']}://{host}"
         method = scope["method"]
         with self.org.lock:
             faults = {} if path.startswith("/_simulator") else self.org.faults.of_request(method, path)

@@ -1,6 +1,6 @@
 """API usage: the rolling day's calls, the limit, and the header that tells of both.
 
-Source: REST API guide, "Limit Info Header", v60.0. Recorded replies show that the count goes back now and then by one:
+Source: REST API guide, "Limit Info Header", v60.0. Recorded replies show that the count goes back now and then:
 it is a gauge, not a counter.
 """
 
@@ -57,5 +57,5 @@ class Usage:
         if stale:
             self.frozen_at = used = min(self.frozen_at if self.frozen_at is not None else used, used)
         elif self._random.random() < _WAVER_CHANCE:
-            used = max(1, used - 1)
+            used = max(1, used - 2)
         return f"api-usage={used}/{self.daily_limit}"

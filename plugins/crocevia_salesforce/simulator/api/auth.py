@@ -115,7 +115,7 @@ def _assertion(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[st
     except (jwt.PyJWTError, ValueError) as error:
         raise _OAuthError("invalid_grant", "invalid assertion") from error
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if not {audience.rstrip("/") for audience in audiences} & {*_AUDIENCES, call.base_url}:
+    if not {audience.rstrip("/") for audience in audiences} & {*_AUDIENCES, call.base_url, f"https://{call.headers.get('host')}"}:
         raise _OAuthError("invalid_grant", "audience is invalid")
     if claims["iss"] != org.options.client_id:
         raise _OAuthError("invalid_client_id", "client identifier invalid")
