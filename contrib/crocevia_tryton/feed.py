@@ -17,7 +17,7 @@ from crocevia_tryton.rows import instant, to_datetime
 
 PAGE = 500
 OVERLAP = timedelta(minutes=2)
-MOST_REMEMBERED = 2_000
+MOST_REMEMBERED = 5_000
 ORDER = (("last_modified_at", "ASC"), ("id", "ASC"))
 
 Row = Mapping[str, Any]

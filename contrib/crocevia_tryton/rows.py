@@ -89,7 +89,7 @@ def to_tryton(value: Any, schema: FieldSchema, languages: Mapping[str, int]) -> 
         return None
     match schema.type:
         case "many2one":
-            return languages.get(value) if schema.name == "lang" else int(value)
+            return languages[value] if schema.name == "lang" else int(value)
         case "timestamp" | "datetime":
             return to_datetime(datetime.fromisoformat(value))
         case "date":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from crocevia import (
     ContactPoint,
     Event,
+    FieldSchema,
     ParseContext,
     Raw,
     RecordChanged,
@@ -20,7 +21,7 @@ from crocevia import (
 from crocevia.errors import MalformedError
 from crocevia_tryton.connector import Settings, Tryton
 from crocevia_tryton.lenses import LANGUAGE, LINE, ContactMechanisms, PartyName, mappings
-from crocevia_tryton.rows import contact_changes
+from crocevia_tryton.rows import contact_changes, to_tryton
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AT = {
@@ -218,3 +219,13 @@ def test_contact_changes_do_the_least() -> None:
         ["write", [2], {"active": True}],
         ["create", [{"type": "mobile", "value": "+393"}]],
     ]
+
+
+def test_a_language_that_tryton_does_not_have_is_refused_not_cleared() -> None:
+    """A hook may have put it there; clearing the field would be silent."""
+    language = FieldSchema(name="lang", type="many2one")
+
+    assert to_tryton("it", language, {"it": 4}) == 4
+    assert to_tryton(None, language, {"it": 4}) is None
+    with pytest.raises(LookupError):
+        to_tryton("tlh", language, {"it": 4})
