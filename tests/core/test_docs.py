@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from crocevia import hookspecs
+from crocevia.cli import COMMANDS
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = [path for path in (_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))) if path.exists()]
@@ -26,6 +27,8 @@ _BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _LINK = re.compile(r"(?<!!)\[[^\]]*\]\((?P<target>[^)\s#]+)(?:#[^)]*)?\)")
+_SHELLS = {"bash", "console", "sh", "shell"}
+_COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(crocevia|make) ([a-z][a-z-]*)", re.MULTILINE)
 _HOOK = re.compile(r"\bcrocevia_[a-z]+(?:_[a-z]+)+(?=\()")
 
 
@@ -113,6 +116,20 @@ def test_settings_in_pages_are_toml() -> None:
                 except tomllib.TOMLDecodeError as error:
                     problems.append(f"{_page_id(page)}:{block.line}: {error}")
     assert problems == []
+
+
+def test_commands_in_pages_exist() -> None:
+    """What a page tells to type after `crocevia`, or after `make`, is a command or a target that there is."""
+    targets = set(re.findall(r"^([a-z-]+):", (_ROOT / "Makefile").read_text(), re.MULTILINE))
+    known = {"crocevia": set(COMMANDS), "make": targets}
+    typed = {
+        (_page_id(page), program, word)
+        for page in _PAGES
+        for block in _blocks(page)
+        if block.language in _SHELLS
+        for program, word in _COMMAND.findall(block.code)
+    }
+    assert {(page, program, word) for page, program, word in typed if word not in known[program]} == set()
 
 
 def test_links_in_pages_lead_somewhere() -> None:
