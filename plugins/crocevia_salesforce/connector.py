@@ -27,7 +27,7 @@ from crocevia.mapping import ObjectMapping
 from crocevia_salesforce import checks, mappings, reads
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.batches import COLLECTIONS_A_CALL, ROWS_A_COLLECTION
-from crocevia_salesforce.finding import Finding as Finder
+from crocevia_salesforce.finding import Finder
 from crocevia_salesforce.schemas import Schemas, object_schema
 from crocevia_salesforce.settings import Settings
 from crocevia_salesforce.transport import Transport, Usage

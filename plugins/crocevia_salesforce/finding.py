@@ -31,7 +31,7 @@ QUERY_CHARACTERS = 12_000
 """Longest query, encoded: a URI may have 16,384 bytes. Source: REST API guide v60.0, "Query": 414 beyond it."""
 
 
-class Finding:
+class Finder:
     """Finds records of one org. `region`: country of numbers without a prefix; None: that of the number looked for."""
 
     def __init__(self, transport: Transport, schemas: Schemas, region: str | None) -> None:

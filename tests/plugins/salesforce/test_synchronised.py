@@ -1,0 +1,223 @@
+"""The whole way: a customer writes on a channel, somebody works in Salesforce, and a second CRM follows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import define
+
+from crocevia import Raw
+from crocevia.config.options import Options
+from crocevia.identity import match, normalise
+from crocevia.plugins import load_plugins
+from crocevia.store import journal, open_store
+from crocevia.sync.lane import Lane
+from crocevia.sync.world import World, live
+from crocevia.testing import MemoryChannel, MemoryCRM
+from crocevia_salesforce.simulator import Simulator
+from tests.plugins.salesforce.conftest import Connect
+
+_MOST_ROUNDS = 40
+ADA = {"name": "Ada Rossi", "phone": "+393471234567"}
+
+
+@define
+class Crossroads:
+    """A channel, Salesforce and a second CRM, worked by hand."""
+
+    world: World
+    chat: MemoryChannel
+    crm: MemoryCRM
+    org: Simulator
+
+    def settle(self) -> list[str]:
+        """Run every lane until two rounds had nothing to write; return the calls of the last one."""
+        lanes = [Lane(self.world, found, "test") for found in self.world.lives.values()]
+        quiet = 0
+        calls: list[dict[str, Any]] = []
+        for _ in range(_MOST_ROUNDS):
+            before = len(self.crm.mutations), len(self.chat.sent)
+            seen = max((call["seq"] for call in self.org.admin.calls()), default=0)
+            news = self._webhooks()
+            for lane in lanes:
+                lane.poll_now()
+                while lane.turn() == 0:
+                    pass
+                assert lane.unwell == ""
+            calls = [call for call in self.org.admin.calls(seen) if call["api"]]
+            changed = news or any(call["write"] for call in calls)
+            quiet = 0 if changed or before != (len(self.crm.mutations), len(self.chat.sent)) else quiet + 1
+            if quiet == 2:
+                break
+        for lane in lanes:
+            lane.release()
+        assert quiet == 2, "it never comes to rest"
+        return [f"{call['method']} {call['path']}".replace("/services/data/v62.0/", "") for call in calls]
+
+    def _webhooks(self) -> int:
+        raws = [
+            Raw(connection="chat", kind="memory_channel", body=request.body, received_at=self.world.clock.now())
+            for request in self.chat.requests()
+        ]
+        if raws:
+            with self.world.store.writing() as connection:
+                journal.append(connection, raws)
+        return len(raws)
+
+
+@pytest.fixture
+def crossroads(org: Simulator, connect: Connect, tmp_path: Path) -> Iterator[Crossroads]:
+    """One store, three connections."""
+    chat, second = MemoryChannel(reports=("sent", "delivered")), MemoryCRM()
+    store = open_store(f"sqlite:///{tmp_path / 'crocevia.db'}")
+    world = World(store, load_plugins(entry_points=(), builtin=(match, normalise)).dispatcher, region="IT")
+    for name, connector in (
+        ("chat", chat.connector("chat")),
+        ("crm", connect()),
+        ("second", second.connector("second")),
+    ):
+        world.lives[name] = live(name, connector, Options())
+    yield Crossroads(world, chat, second, org)
+    store.close()
+
+
+def contacts(org: Simulator) -> list[dict[str, Any]]:
+    """Every living contact, oldest first."""
+    rows = org.admin.query("SELECT Id, FirstName, LastName, MobilePhone, Email FROM Contact ORDER BY CreatedDate, Id")
+    return [{name: value for name, value in row.items() if name != "attributes"} for row in rows]
+
+
+def interactions(org: Simulator) -> list[dict[str, Any]]:
+    """Every interaction, oldest first."""
+    names = "Id, Contact__c, Direction__c, Body__c, Status__c, Message_Id__c, Crocevia_Key__c"
+    return list(org.admin.query(f"SELECT {names} FROM Interaction__c ORDER BY CreatedDate, Id"))
+
+
+def test_a_customer_who_writes_is_a_contact_with_an_interaction(crossroads: Crossroads, org: Simulator) -> None:
+    """Once each; at rest one poll an object, and nothing is written."""
+    crossroads.chat.write("ada", "Open today?\n🙂 ", **ADA)
+    last = crossroads.settle()
+
+    [contact] = contacts(org)
+    [interaction] = interactions(org)
+    assert contact["MobilePhone"] == "+393471234567"
+    assert interaction["Contact__c"] == contact["Id"]
+    assert (interaction["Direction__c"], interaction["Body__c"], interaction["Status__c"]) == (
+        "Inbound",
+        "Open today?\n🙂",
+        "Received",
+    )
+    assert last == ["GET queryAll", "GET queryAll"]
+
+
+def test_what_a_person_corrects_in_salesforce_reaches_the_other_crm(crossroads: Crossroads, org: Simulator) -> None:
+    """A name, a number in his own writing, and a new address; nothing is written back over it."""
+    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.settle()
+    [contact] = contacts(org)
+    typed = {"FirstName": "Ada Maria", "LastName": "Rossi", "MobilePhone": "347 765 4321", "Email": "ada@example.com"}
+
+    org.admin.update("Contact", contact["Id"], typed)
+    crossroads.settle()
+
+    [person] = crossroads.crm.records("Person").values()
+    shown = {name: value for name, value in person.items() if name in ("first", "last", "mobile", "email")}
+    assert shown["first"] == "Ada Maria"
+    assert shown["last"] == "Rossi"
+    assert shown["email"] == "ada@example.com"
+    assert shown["mobile"].replace(" ", "").removeprefix("+39") == "3477654321"
+    assert contacts(org) == [{"Id": contact["Id"], **typed}]
+
+
+def test_what_the_other_crm_corrects_reaches_salesforce(crossroads: Crossroads, org: Simulator) -> None:
+    """Only what differs is written."""
+    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.settle()
+    [person] = crossroads.crm.records("Person")
+
+    crossroads.crm.edit(person, first="Ada", last="Rossi Verdi")
+    crossroads.settle()
+
+    [contact] = contacts(org)
+    assert (contact["FirstName"], contact["LastName"]) == ("Ada", "Rossi Verdi")
+    update = [found for found in org.admin.mutations() if found["object"] == "Contact"][-1]
+    assert set(update["values"]) == {"FirstName", "LastName", "Crocevia_Revision__c"}
+
+
+def test_an_answer_written_in_salesforce_is_sent_once(crossroads: Crossroads, org: Simulator) -> None:
+    """Its record is the one the person wrote, and then says how the message fares."""
+    crossroads.chat.write("ada", "Open today?", **ADA)
+    crossroads.settle()
+    [contact] = contacts(org)
+    answer = {
+        "Contact__c": contact["Id"],
+        "Direction__c": "Outbound",
+        "Status__c": "To Send",
+        "Body__c": "Until seven.",
+    }
+
+    (remote_id,) = org.admin.create("Interaction__c", answer)
+    crossroads.settle()
+
+    [message] = crossroads.chat.sent
+    sent = next(found for found in interactions(org) if found["Id"] == remote_id)
+    assert (message.text, message.to.value) == ("Until seven.", "ada")
+    assert (sent["Status__c"], sent["Body__c"]) == ("Delivered", "Until seven.")
+    assert sent["Message_Id__c"]
+    assert sent["Crocevia_Key__c"]
+    assert len(interactions(org)) == 2
+
+
+def test_contacts_that_are_there_already_are_adopted(crossroads: Crossroads, org: Simulator) -> None:
+    """By their number, however it was typed, before anything is created."""
+    (known,) = org.admin.create("Contact", {"LastName": "Rossi", "MobilePhone": "347 123 4567"})
+    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.settle()
+
+    assert [contact["Id"] for contact in contacts(org)] == [known]
+    assert [interaction["Contact__c"] for interaction in interactions(org)] == [known]
+
+
+def test_a_contact_deleted_in_salesforce_is_not_revived(crossroads: Crossroads, org: Simulator) -> None:
+    """The profile lives on in the other CRM."""
+    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.settle()
+    org.admin.delete("Contact", contacts(org)[0]["Id"])
+    crossroads.settle()
+    crossroads.chat.write("ada", "Still there?", **ADA)
+    crossroads.settle()
+
+    assert contacts(org) == []
+    assert len(crossroads.crm.records("Person")) == 1
+    assert len(crossroads.crm.records("Touch")) == 2
+
+
+def test_a_contact_merged_in_salesforce_goes_on_as_its_survivor(crossroads: Crossroads, org: Simulator) -> None:
+    """Also for what was on its way: nothing is lost, nothing doubled."""
+    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.settle()
+    [contact] = contacts(org)
+    (kept,) = org.admin.create("Contact", {"LastName": "Rossi"})
+    org.admin.merge("Contact", kept, contact["Id"])
+    crossroads.chat.write("ada", "Are you there?", **ADA)
+    crossroads.settle()
+
+    assert [found["Id"] for found in contacts(org)] == [kept]
+    assert {interaction["Contact__c"] for interaction in interactions(org)} == {kept}
+    assert sorted(interaction["Body__c"] for interaction in interactions(org)) == ["Are you there?", "Hello"]
+
+
+def test_a_backlog_of_known_customers_is_one_call_a_thousand(crossroads: Crossroads, org: Simulator) -> None:
+    """By the org's own count."""
+    for number in range(20):
+        crossroads.chat.write(f"user{number}", "Hello", name=f"User {number}", phone=f"+3934712300{number:02}")
+    crossroads.settle()
+    seen = max(call["seq"] for call in org.admin.calls())
+    for number in range(1_000):
+        crossroads.chat.write(f"user{number % 20}", f"message {number}")
+    crossroads.settle()
+
+    writes = [call for call in org.admin.calls(seen) if call["write"]]
+    assert len(interactions(org)) == 1_020
+    assert len(writes) <= 2
