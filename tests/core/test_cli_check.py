@@ -140,6 +140,12 @@ def test_no_connection_and_no_public_url_are_warnings(folder: Path) -> None:
     assert "has no TLS" in open_
 
 
+def test_engine_that_nobody_gives_is_a_problem(folder: Path) -> None:
+    """With those that there are."""
+    ((level, _, what, do),) = unwell(folder, '[crocevia]\nengine = "celery"\n' + CRM)
+    assert (level, what, do) == ("problem", "crocevia.engine", "no engine 'celery' is installed, only embedded")
+
+
 def test_failed_plugin_is_a_problem(folder: Path) -> None:
     """Whatever else is right."""
     (folder / "crocevia_plugin.py").write_text(PLUGIN + "\n@hookimpl\ndef crocevia_translate_evnt(event): ...\n")

@@ -346,6 +346,7 @@ def test_every_error_is_told_at_once(load: Load) -> None:
         ('mode = "slow"', "acme.rooms: expected at least one, as mode is slow, got none"),
         ("poll_seconds = 0", "acme.poll_seconds: expected > 0, got 0.0"),
         ("poll_s = 5", "acme.poll_s: expected a setting that there is, got an unknown one; did you mean poll_seconds?"),
+        ('workspace = ""', "acme.workspace: expected a text, got an empty one"),
         ("enabled = 1", "acme.enabled: expected true or false, got 1"),
         ('guard = "write"', "acme.guard: expected one of 'none', 'read', got 'write'"),
         (
@@ -357,8 +358,30 @@ def test_every_error_is_told_at_once(load: Load) -> None:
 )
 def test_one_wrong_line_is_told_with_its_path(load: Load, line: str, problem: str) -> None:
     """Nothing is converted: a text is no number, true is no 1."""
-    (found,) = problems(load, CHAT + line, TOKEN="x")
+    base = CHAT.replace('workspace = "w1"\n', "") if line.startswith("workspace") else CHAT
+    (found,) = problems(load, base + line, TOKEN="x")
     assert problem in found
+
+
+def test_connector_whose_settings_hide_cores_is_refused(tmp_path: Path) -> None:
+    """A setting that two read would mean two things."""
+
+    @frozen
+    class Clashing:
+        priority: str = ""
+
+    class Channel(Chat):
+        @classmethod
+        def settings_type(cls) -> type[Any]:
+            return Clashing
+
+    plugins = Plugins()
+    plugins.add(SimpleNamespace(crocevia_register_connectors=hookimpl(lambda: [Channel])), "test", "test")
+    plugins.collect_connectors()
+    path = tmp_path / "crocevia.toml"
+    path.write_text('[connections.a]\nkind = "chat"')
+    with pytest.raises(ConfigError, match="connector 'chat' with priority, which its author must rename"):
+        load_settings(path, plugins)
 
 
 def test_broken_toml_and_missing_file_are_told(load: Load, tmp_path: Path, plugins: Plugins) -> None:

@@ -66,6 +66,10 @@ def findings(session: Session, only: tuple[str, ...] = ()) -> Iterator[tuple[str
     for path in settings.in_plain_text:
         do = 'it stands in the file itself: use { env = "NAME" }, { file = "PATH" } or { keyring = "SERVICE/NAME" }'
         yield "settings", Finding(level="warning", what=path, do=do)
+    engines = [name for _, (name, _) in session.plugins.collect("crocevia_register_engines")]
+    if settings.core.engine not in engines:
+        do = f"no engine {settings.core.engine!r} is installed, only {', '.join(engines)}"
+        yield "settings", Finding(level="problem", what="crocevia.engine", do=do)
     if not settings.connections:
         do = "no connection is set up: `crocevia init` shows how each is written"
         yield "settings", Finding(level="warning", what="connections", do=do)

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from crocevia.config.options import SETTING_NAMES, Options
 from crocevia.config.secrets import Secrets
 from crocevia.config.settings import SQLITE, ConnectionSettings, CoreSettings, FieldSettings, Settings
-from crocevia.config.structure import WRONG, Reader, near, shown
+from crocevia.config.structure import WRONG, Reader, near, setting_name, shown
 from crocevia.errors import ConfigError
 from crocevia.mapping.configure import OWN_FIELDS, FieldType
 from crocevia.plugins import Plugins
@@ -116,7 +118,11 @@ def _connection(reader: Reader, name: str, given: Any, plugins: Plugins) -> Conn
     ours = {key: value for key, value in table.items() if key in SETTING_NAMES - {"kind", "enabled"}}
     if isinstance(ours.get("policy"), str):
         ours["policy"] = {"default": ours["policy"]}
-    settings = reader.record(theirs, connector_type.settings_type(), path, also=SETTING_NAMES)
+    settings_type = connector_type.settings_type()
+    if clash := {setting_name(a) for a in attrs.fields(settings_type)} & SETTING_NAMES:
+        got = f"connector {kind!r} with {', '.join(sorted(clash))}, which its author must rename"
+        reader.refuse(path, "a connector whose settings have names of their own", got)
+    settings = reader.record(theirs, settings_type, path, also=SETTING_NAMES)
     options = reader.record(ours, Options, path)
     if settings is WRONG or not isinstance(options, Options):
         return None
