@@ -31,6 +31,8 @@ class Base(Connector[Settings]):
     def check(self):
         yield Finding(level="ok", what="login")
         match self.settings.state:
+            case "refused":
+                yield Finding(level="problem", what="login", do="mend the token")
             case "down":
                 raise errors.RetryableError("crm: GET http://127.0.0.1:9 got no answer")
             case "bug":
@@ -48,7 +50,7 @@ class Crm(Base, ReadsRecords, WritesRecords):
                 ObjectMapping(object="Touch", of="interaction", lenses=[]))
     def describe(self, name):
         match self.settings.state:
-            case "unreachable":
+            case "unreachable" | "refused":
                 raise errors.RetryableError("crm: no answer")
             case "no object" if name == "Contact":
                 raise errors.SchemaDriftError("crm: there is no Contact")
@@ -159,6 +161,11 @@ def test_unreachable_crm_is_a_problem_and_the_others_are_looked_at(folder: Path)
     found = unwell(folder, CRM + 'state = "down"\n[connections.two]\nkind = "crm"\nstate = "unreachable"')
     assert [(level, subject) for level, subject, _, _ in found] == [("problem", "crm"), ("problem", "two")]
     assert "http://127.0.0.1:9 got no answer" in found[0][3]
+
+
+def test_what_the_connector_has_said_is_not_said_again(folder: Path) -> None:
+    """Without a login nothing can be described; one line is enough."""
+    assert unwell(folder, CRM + 'state = "refused"') == [("problem", "crm", "login", "mend the token")]
 
 
 def test_connector_that_fails_is_a_problem_without_its_text(folder: Path) -> None:

@@ -85,9 +85,12 @@ def _connection(session: Session, name: str) -> Iterator[Finding]:
     from crocevia.config import build_connector
 
     connection = session.settings.connections[name]
+    troubled = False
     try:
         connector = build_connector(connection)
-        yield from connector.check()
+        for finding in connector.check():
+            troubled = troubled or finding.level == "problem"
+            yield finding
     except RemoteError as error:
         yield _unreachable(error)
         return
@@ -98,7 +101,7 @@ def _connection(session: Session, name: str) -> Iterator[Finding]:
     if isinstance(connector, ReceivesWebhooks):
         yield _webhook(session.settings.core.public_url, name)
     if isinstance(connector, ReadsRecords):
-        yield from _mappings(session, name, connector)
+        yield from _mappings(session, name, connector, troubled=troubled)
 
 
 def _webhook(public_url: str | None, name: str) -> Finding:
@@ -111,8 +114,8 @@ def _webhook(public_url: str | None, name: str) -> Finding:
     return Finding(level="ok", what=f"webhook URL, to be set at the vendor: {public_url}/hooks/{name}")
 
 
-def _mappings(session: Session, name: str, connector: Connector[Any]) -> Iterator[Finding]:
-    """Each mapped field against describe()."""
+def _mappings(session: Session, name: str, connector: Connector[Any], *, troubled: bool) -> Iterator[Finding]:
+    """Each mapped field against describe(). `troubled`: the connector has already said why it cannot be reached."""
     from crocevia.config import build_mappings
     from crocevia.mapping.check import check_mapping
 
@@ -131,7 +134,8 @@ def _mappings(session: Session, name: str, connector: Connector[Any]) -> Iterato
         try:
             schema = connector.describe(mapping.object)
         except (AuthError, RetryableError) as error:
-            yield _unreachable(error)
+            if not troubled:
+                yield _unreachable(error)
             return  # the other objects would be no nearer
         except RemoteError as error:
             yield Finding(level="problem", what=mapping.object, do=_unreachable(error).do)

@@ -29,6 +29,7 @@ OWN_FIELDS: dict[str, dict[str, FieldType]] = {
         "author": "text",
         "automated": "boolean",
         "channel": "text",
+        "connection": "text",
         "conversation": "text",
         "direction": "text",
         "duration_s": "integer",
