@@ -92,10 +92,9 @@ class Slots(Lens):
         for point in points:
             shown = point.text if limit is None else point.text[:limit].rstrip()
             if text and point.kind == kind and shown == text:
-                others = [place for place in point.slot.split() if place != slot]
-                if len(point.slot.split()) < 2 or not others:
-                    continue
-                left.append(evolve(point, slot=" ".join(others)))
+                others = [place for place in point.slot.split() if place not in (slot, _NOWHERE)]
+                if others:
+                    left.append(evolve(point, slot=" ".join(others)))
             else:
                 left.append(point)
         return left
