@@ -9,7 +9,18 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from crocevia_salesforce.simulator import dispatch
-from crocevia_salesforce.simulator.api import admin, auth, bulk, collections, composite, pages, query, soap, sobjects, versions
+from crocevia_salesforce.simulator.api import (
+    admin,
+    auth,
+    bulk,
+    collections,
+    composite,
+    pages,
+    query,
+    soap,
+    sobjects,
+    versions,
+)
 from crocevia_salesforce.simulator.errors import refuse
 from crocevia_salesforce.simulator.http import Answer, Call, error_answer
 from crocevia_salesforce.simulator.org import Org
@@ -28,7 +39,12 @@ _IDLE_SECONDS = 0.05
 _LOGIN_HOSTS = frozenset({"login", "test"})
 _MY_DOMAIN = "simulated.my.salesforce.com"
 _EDGE = {
-    "unavailable": Answer(503, b"<html><head><title>Server Unavailable</title></head><body>Our system is temporarily unavailable</body></html>", {}, _HTML),
+    "unavailable": Answer(
+        503,
+        b"<html><body>Our system is temporarily unavailable for maintenance</body></html>",
+        {},
+        _HTML,
+    ),
     "server_error": Answer(500, b"", {}, _HTML),
     "not_acceptable": Answer(406, b"<html><body>Not Acceptable</body></html>", {}, _HTML),
     "enhance_calm": Answer(420, b"<html><body>Enhance Your Calm</body></html>", {}, _HTML),
@@ -81,7 +97,13 @@ class Application:
                 outcome, sent = dispatch.Outcome(answer, write=True, counted=False), "whole"
             else:
                 outcome = dispatch.respond(self.org, call)
-                sent = "dropped" if "commit_then_drop" in call.faults else "truncated" if "truncate" in call.faults else "whole"
+                sent = (
+                    "dropped"
+                    if "commit_then_drop" in call.faults
+                    else "truncated"
+                    if "truncate" in call.faults
+                    else "whole"
+                )
             dispatch.record(self.org, call, outcome, sent)
         return outcome, sent
 
@@ -108,7 +130,11 @@ class Application:
             return
         answer = outcome.answer
         payload = answer.payload()
-        headers = {"Content-Length": str(len(payload)), "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private", **answer.headers}
+        headers = {
+            "Content-Length": str(len(payload)),
+            "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
+            **answer.headers,
+        }
         if answer.body is not None:
             headers["Content-Type"] = answer.content_type
         if outcome.counted and "no_limit_header" not in call.faults and sent != "replaced":
@@ -147,4 +173,3 @@ def _inflate(body: bytes, encoding: str) -> bytes:
         return gzip.decompress(body) if encoding == "gzip" else zlib.decompress(body)
     except (OSError, EOFError, zlib.error):
         return body  # what cannot be unpacked cannot be read either: the parser will say so
-

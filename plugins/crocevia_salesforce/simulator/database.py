@@ -12,7 +12,7 @@ from crocevia_salesforce.simulator.ids import mint
 from crocevia_salesforce.simulator.schema import Field, Schema, SObject
 
 _NUMERIC = {"boolean": "INTEGER", "int": "INTEGER", "double": "REAL", "currency": "REAL", "percent": "REAL"}
-_INDEXED = frozenset({"SystemModstamp"})
+_LOOKUPS = frozenset({"AccountId", "ContactId", "WhoId"})
 
 
 def _driver() -> Any:
@@ -37,6 +37,15 @@ def _declare(field: Field) -> str:
     return f"{quote(field.name)} TEXT COLLATE {'BINARY' if exact else 'NOCASE'}"
 
 
+def _is_sought(field: Field) -> bool:
+    """Return whether records are looked for by a field: keys, stamps and the lookups that have children behind them."""
+    if field.name == "Id":
+        return False
+    is_key = field.unique or field.external_id or field.id_lookup
+    is_lookup = field.type == "reference" and (field.name.endswith("__c") or field.name in _LOOKUPS)
+    return is_key or is_lookup or field.name == "SystemModstamp"
+
+
 class Database:
     """One SQLite file (or memory), shared by the org's modules under the org's lock."""
 
@@ -51,8 +60,12 @@ class Database:
         self.connection.row_factory = self.sqlite.Row
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "temp_store=FILE", "cache_size=-16000"):
             self.connection.execute(f"PRAGMA {pragma}")
-        self.connection.create_function("fold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True)
-        self.connection.execute("CREATE TABLE IF NOT EXISTS sim_counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)")
+        self.connection.create_function(
+            "fold", 1, lambda text: text.casefold() if isinstance(text, str) else text, deterministic=True
+        )
+        self.connection.execute(
+            "CREATE TABLE IF NOT EXISTS sim_counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"
+        )
         self._depth = 0
         self._sql: dict[tuple[str, tuple[str, ...]], str] = {}
         self.migrate(schema)
@@ -76,14 +89,12 @@ class Database:
         for field in stored:
             if field.name.lower() not in known:
                 self.execute(f"ALTER TABLE {quote(sobject.name)} ADD COLUMN {_declare(field)}")
-            if field.name in _INDEXED or field.unique or field.external_id or (field.id_lookup and field.name != "Id"):
-                self._index(sobject, field)
-            elif field.type == "reference" and (field.name.endswith("__c") or field.name in {"AccountId", "ContactId", "WhoId"}):
+            if _is_sought(field):
                 self._index(sobject, field)
 
     def _index(self, sobject: SObject, field: Field) -> None:
         name = quote(f"{sobject.name}_{field.name}")
-        self.execute(f"CREATE INDEX IF NOT EXISTS {name} ON {quote(sobject.name)} ({quote(field.name)}, \"Id\")")
+        self.execute(f'CREATE INDEX IF NOT EXISTS {name} ON {quote(sobject.name)} ({quote(field.name)}, "Id")')
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
         """Run one statement and return its cursor."""
@@ -112,7 +123,9 @@ class Database:
 
     def next_number(self, name: str) -> int:
         """Return the next number of a counter, from 1; numbers of a rolled-back save come again."""
-        sql = "INSERT INTO sim_counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        sql = (
+            "INSERT INTO sim_counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        )
         return int(self.execute(sql, (name,)).fetchone()[0])
 
     def next_id(self, sobject: SObject) -> str:

@@ -32,7 +32,7 @@ def describe_field(name: str, type_: str, label: str, *, length: int = 0, **give
         given: Describe keys whose values are not the default ones.
     """
     is_key = type_ in {"id", "reference"}
-    long_text = type_ == "textarea" and length > 255  # noqa: PLR2004  # the vendor's border between short and long text
+    long_text = type_ == "textarea" and length > 255  # the vendor's border between short and long text
     compound = type_ in {"address", "location"}
     return {
         "aggregatable": not (compound or long_text or type_ == "boolean"),

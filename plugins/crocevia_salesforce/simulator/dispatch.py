@@ -44,6 +44,8 @@ def split(target: str) -> tuple[str, dict[str, str]]:
 
 
 def _find(call: Call) -> tuple[Router, str, Route, dict[str, str], str]:
+    if len(call.path) > MAX_URI:
+        raise refuse(414, "URI_TOO_LONG", "The length of the URI exceeds the limit")
     match = _VERSIONED.match(call.path)
     if match is None or not match.group(2):
         route, names = root.find(call.method, call.path)
@@ -61,8 +63,6 @@ def respond(org: Org, call: Call) -> Outcome:
     counted = call.path.startswith("/services/data/v") or call.path.startswith("/services/async")
     write = call.method not in {"GET", "HEAD"}
     try:
-        if len(call.path) > MAX_URI:
-            raise refuse(414, "URI_TOO_LONG", "The length of the URI exceeds the limit")
         _, _, route, names, version = _find(call)
         write = route.write
         if not route.open:
@@ -72,7 +72,7 @@ def respond(org: Org, call: Call) -> Outcome:
         answer = route.handler(org, evolve(call, version=version), **names)
     except ApiError as error:
         answer = error_answer(error)
-    except Exception:
+    except Exception:  # noqa: BLE001  # a fault of the simulator itself must look like one to the client, and be logged
         _log.exception("the simulated org could not answer %s %s", call.method, call.path)
         answer = error_answer(refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."))
     return Outcome(answer, write and not answer.read_only, counted)
@@ -122,7 +122,11 @@ def subrequest(org: Org, call: Call, method: str, url: str, body: Any, headers: 
         answer = route.handler(org, evolve(inner, version=version), **names)
     except ApiError as error:
         return error_answer(error)
-    return answer if answer.body is None or not isinstance(answer.body, bytes) else evolve(answer, body=answer.body.decode())
+    return (
+        answer
+        if answer.body is None or not isinstance(answer.body, bytes)
+        else evolve(answer, body=answer.body.decode())
+    )
 
 
 def record(org: Org, call: Call, outcome: Outcome, sent: str) -> None:

@@ -66,9 +66,6 @@ class AmbiguousKeyError(ApiError):
         self.ids = tuple(ids)
 
 
-
-
-
 def refuse(status: int, code: str, message: str, *fields: str, **extra: Any) -> ApiError:
     """Return the error of a whole request; ``fields`` only when some are given."""
     return ApiError(status, [Refusal(code, message, fields or None, extra)])

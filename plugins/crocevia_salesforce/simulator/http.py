@@ -67,7 +67,11 @@ class Call:
         """
         found = self.json()
         if not isinstance(found, dict):
-            message = "The HTTP entity body is required, but this request has no entity body." if not self.body else "Unexpected JSON: an object is expected at [line:1, column:1]"
+            message = (
+                "The HTTP entity body is required, but this request has no entity body."
+                if not self.body
+                else "Unexpected JSON: an object is expected at [line:1, column:1]"
+            )
             raise refuse(400, "JSON_PARSER_ERROR", message)
         return found
 

@@ -32,8 +32,10 @@ STEP_ROWS = 200
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS sim_jobs (id TEXT PRIMARY KEY, kind TEXT, state TEXT, info BLOB)",
     "CREATE TABLE IF NOT EXISTS sim_uploads (job TEXT PRIMARY KEY, data BLOB)",
-    "CREATE TABLE IF NOT EXISTS sim_job_rows "
-    "(job TEXT, number INTEGER, ok INTEGER, record TEXT, note TEXT, raw TEXT, PRIMARY KEY (job, number)) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS sim_job_rows (job TEXT, number INTEGER, ok INTEGER, record TEXT, note TEXT, "
+        "raw TEXT, PRIMARY KEY (job, number)) WITHOUT ROWID"
+    ),
 )
 
 
@@ -57,7 +59,13 @@ class Jobs:
         """Keep a new job and return what is told of it."""
         job_id = mint("750", self.org.database.next_number("sim_jobs"))
         now = stamp(self.org.clock.now())
-        told = {"id": job_id, **info, "createdById": self.org.integration_user, "createdDate": now, "systemModstamp": now}
+        told = {
+            "id": job_id,
+            **info,
+            "createdById": self.org.integration_user,
+            "createdDate": now,
+            "systemModstamp": now,
+        }
         row = (job_id, kind, state, msgspec.json.encode(told))
         self.org.database.execute("INSERT INTO sim_jobs VALUES (?, ?, ?, ?)", row)
         return {**told, "state": state}
@@ -122,9 +130,10 @@ class Jobs:
 
     def _ingest(self, job: Mapping[str, Any]) -> None:
         sobject = self.org.visible.get(job["object"])
+        if sobject is None:  # it was there when the job was opened
+            self.change(job["id"], "Failed", errorMessage=f"InvalidEntity : entity {job['object']} is not supported")
+            return
         try:
-            if sobject is None:
-                raise _WrongHeaderError(f"InvalidEntity : entity {job['object']} is not supported")
             rows = self._chunk(job, sobject)
         except (_WrongHeaderError, csv.Error, UnicodeDecodeError) as error:
             self.change(job["id"], "Failed", errorMessage=f"InvalidBatch : {error}")
@@ -157,14 +166,18 @@ class Jobs:
                 raise _WrongHeaderError(f"Field name not found : {name}")
         return _numbered(reader)
 
-    def _save(self, work: Work, job: Mapping[str, Any], sobject: SObject, number: int, row: dict[str, str], raw: str) -> bool:
+    def _save(
+        self, work: Work, job: Mapping[str, Any], sobject: SObject, number: int, row: dict[str, str], raw: str
+    ) -> bool:
         record_id = ""
         try:
             with work.transaction():
                 record_id, created = _apply(work, job, sobject, row)
             kept = (job["id"], number, 1, record_id, "true" if created else "false", raw)
         except ApiError as error:
-            told = [f"{refusal.code}:{refusal.message}:{' '.join(refusal.fields or ())} --" for refusal in error.refusals]
+            told = [
+                f"{refusal.code}:{refusal.message}:{' '.join(refusal.fields or ())} --" for refusal in error.refusals
+            ]
             kept = (job["id"], number, 0, row.get("Id", ""), ";".join(told), raw)
         self.org.database.execute("INSERT INTO sim_job_rows VALUES (?, ?, ?, ?, ?, ?)", kept)
         return bool(kept[2])
@@ -173,7 +186,9 @@ class Jobs:
 def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str], str]]:
     for number, row in enumerate(reader):
         text = io.StringIO()
-        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="").writerow(row.get(name) or "" for name in reader.fieldnames or [])
+        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="").writerow(
+            row.get(name) or "" for name in reader.fieldnames or []
+        )
         yield number, row, text.getvalue()
 
 
@@ -211,5 +226,3 @@ def _record(row: Mapping[str, str]) -> dict[str, Any]:
         parent, _, key = name.partition(".")
         record[parent] = {key: value} if key else value
     return record
-
-

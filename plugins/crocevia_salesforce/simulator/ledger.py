@@ -7,8 +7,9 @@ get to write is written when it starts again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import msgspec
 
@@ -25,7 +26,7 @@ class Ledger:
     def __init__(self, database: Database, folder: Path | None, connection: str) -> None:
         self._database = database
         self._connection = connection
-        self._files: dict[str, BinaryIO] = {}
+        self._files: dict[str, RawIOBase] = {}
         self.pending: list[bytes] = []
         for kind in (CALLS, MUTATIONS):
             database.execute(f"CREATE TABLE IF NOT EXISTS sim_{kind} (seq INTEGER PRIMARY KEY, line BLOB NOT NULL)")
@@ -36,11 +37,11 @@ class Ledger:
     def _open(self, kind: str, path: Path) -> None:
         lines, end = 0, 0
         if path.exists():
-            with path.open("rb") as file:
-                for line in file:
+            with path.open("rb") as written:
+                for line in written:
                     if line.endswith(b"\n"):
                         lines, end = lines + 1, end + len(line)
-        file = self._files[kind] = path.open("ab", buffering=0)  # noqa: SIM115  # open as long as the org is
+        file = self._files[kind] = path.open("ab", buffering=0)  # open as long as the org is
         file.truncate(end)
         behind = self._database.execute(f"SELECT line FROM sim_{kind} ORDER BY seq LIMIT -1 OFFSET ?", (lines,))
         for row in behind:

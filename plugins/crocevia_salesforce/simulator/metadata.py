@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from crocevia_salesforce.simulator.describe import child_relationship, describe_field, describe_object, picklist
 from crocevia_salesforce.simulator.schema import Schema, SObject
@@ -134,7 +134,7 @@ def _relate(schema: Schema, entry: Mapping[str, Any], child: str, path: Path) ->
         schema.add(SObject.of({**parent.describe, "childRelationships": relations}))
 
 
-def _field(path: Path, xml: ElementTree.Element) -> dict[str, Any]:
+def _field(path: Path, xml: ET.Element) -> dict[str, Any]:
     name, kind = _text(xml, "fullName"), _text(xml, "type")
     if name is None or kind not in _TYPES:
         raise MetadataError(f"{path}: fields of type {kind} are not simulated")
@@ -160,7 +160,7 @@ def _field(path: Path, xml: ElementTree.Element) -> dict[str, Any]:
     return describe_field(name, type_, _text(xml, "label") or name, length=length, **given)
 
 
-def _picklist(path: Path, xml: ElementTree.Element) -> dict[str, Any]:
+def _picklist(path: Path, xml: ET.Element) -> dict[str, Any]:
     value_set = xml.find(f"{_NAMESPACE}valueSet")
     definition = None if value_set is None else value_set.find(f"{_NAMESPACE}valueSetDefinition")
     if value_set is None or definition is None:
@@ -175,16 +175,16 @@ def _picklist(path: Path, xml: ElementTree.Element) -> dict[str, Any]:
     }
 
 
-def _read(path: Path) -> ElementTree.Element:
+def _read(path: Path) -> ET.Element:
     try:
-        return ElementTree.parse(path).getroot()  # noqa: S314  # the integrator's own files, not input from a network
-    except ElementTree.ParseError as error:
+        return ET.parse(path).getroot()  # noqa: S314  # the integrator's own files, not input from a network
+    except ET.ParseError as error:
         raise MetadataError(f"{path}: {error}") from error
 
 
-def _text(xml: ElementTree.Element, tag: str) -> str | None:
+def _text(xml: ET.Element, tag: str) -> str | None:
     return xml.findtext(f"{_NAMESPACE}{tag}")
 
 
-def _flag(xml: ElementTree.Element, tag: str) -> bool:
+def _flag(xml: ET.Element, tag: str) -> bool:
     return _text(xml, tag) == "true"

@@ -114,7 +114,11 @@ class Org:
         user, organization = self.schema.get("User"), self.schema.get("Organization")
         with self.database.transaction():
             if organization and not self.database.row(organization, self.org_id):
-                self._seed(organization, self.org_id, {"Name": "Crocevia Simulated Org", "Country": "IT", "OrganizationType": "Developer Edition"})
+                self._seed(
+                    organization,
+                    self.org_id,
+                    {"Name": "Crocevia Simulated Org", "Country": "IT", "OrganizationType": "Developer Edition"},
+                )
             found = mint("005", 1), mint("005", 2)
             if user and not self.database.row(user, found[0]):
                 people = (("Integration", "User", self.options.username), ("Carla", "Rossi", "carla.rossi@crm.example"))

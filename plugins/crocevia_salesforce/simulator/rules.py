@@ -41,7 +41,7 @@ class Flow:
 class DuplicateRule:
     """Records of one object whose fields are all equal, and not empty, are duplicates.
 
-    ``action`` is ``block`` or ``alert``; an alert can be overridden by ``Sforce-Duplicate-Rule-Header: allowSave=true``.
+    ``action`` is ``block`` or ``alert``; ``Sforce-Duplicate-Rule-Header: allowSave=true`` overrides an alert.
     """
 
     object: str

@@ -76,7 +76,11 @@ def bind(port: int, host: str = "127.0.0.1") -> socket.socket:
 
 @contextmanager
 def running_simulator(
-    options: Options | None = None, *, port: int = 0, tls: tuple[Path, Path] | None = None, public_url: str | None = None
+    options: Options | None = None,
+    *,
+    port: int = 0,
+    tls: tuple[Path, Path] | None = None,
+    public_url: str | None = None,
 ) -> Iterator[Simulator]:
     """Run an org in a thread of this process for as long as the block lasts.
 
@@ -92,7 +96,9 @@ def running_simulator(
     org = Org(options or Options())
     listening = bind(port)
     server = uvicorn.Server(_config(org, public_url, tls))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="salesforce-simulator", daemon=True)
+    thread = threading.Thread(
+        target=server.run, kwargs={"sockets": [listening]}, name="salesforce-simulator", daemon=True
+    )
     thread.start()
     while not server.started:
         if not thread.is_alive():
@@ -109,7 +115,12 @@ def running_simulator(
 
 
 def serve(
-    options: Options, *, port: int = 0, host: str = "127.0.0.1", tls: tuple[Path, Path] | None = None, public_url: str | None = None
+    options: Options,
+    *,
+    port: int = 0,
+    host: str = "127.0.0.1",
+    tls: tuple[Path, Path] | None = None,
+    public_url: str | None = None,
 ) -> None:
     """Run an org until SIGTERM or SIGINT; print one line with its URL when it is ready."""
     org = Org(options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from datetime import date
@@ -17,7 +18,13 @@ Column = str | int | float | None
 _EMAIL = re.compile(r"[^\s@<>(),;:\"\[\]\\]+@[^\s@<>(),;:\"\[\]\\]+\.[^\s@<>(),;:\"\[\]\\.]{2,}\Z")
 _TIME = re.compile(r"\d\d:\d\d:\d\d(?:\.\d{1,3})?Z?\Z")
 _NUMBER = frozenset({"int", "double", "currency", "percent", "long"})
-_JSON_KIND = {str: "VALUE_STRING", int: "VALUE_NUMBER_INT", float: "VALUE_NUMBER_FLOAT", dict: "START_OBJECT", list: "START_ARRAY"}
+_JSON_KIND = {
+    str: "VALUE_STRING",
+    int: "VALUE_NUMBER_INT",
+    float: "VALUE_NUMBER_FLOAT",
+    dict: "START_OBJECT",
+    list: "START_ARRAY",
+}
 _INT_MAX = 2**31 - 1
 
 
@@ -52,7 +59,9 @@ def _unreadable(field: Field, value: Any) -> ApiError:
     kind = {True: "VALUE_TRUE", False: "VALUE_FALSE"}[value] if isinstance(value, bool) else _JSON_KIND[type(value)]
     shown = value if isinstance(value, (str, int, float)) else "{" if isinstance(value, dict) else "["
     wanted = "string" if field.is_text else field.type
-    text = f"Cannot deserialize instance of {wanted} from {kind} value {shown} or request may be missing a required field"
+    text = (
+        f"Cannot deserialize instance of {wanted} from {kind} value {shown} or request may be missing a required field"
+    )
     return refuse(400, "JSON_PARSER_ERROR", f"{text} at [line:1, column:1]")
 
 
@@ -75,7 +84,7 @@ def _number(field: Field, value: Any) -> Column:
         if number != int(number) or abs(number) > _INT_MAX:
             raise _unreadable(field, value)
         return int(number)
-    if number != number or abs(number) == float("inf"):
+    if not math.isfinite(number):
         raise _unreadable(field, value)
     whole = field.precision - field.scale
     if field.precision and abs(number) >= 10.0**whole:
@@ -102,7 +111,7 @@ def _moment(field: Field, value: Any) -> str:
 
 def _datetime(text: str) -> Any:
     """Read a dateTime; a date alone is midnight, as the REST parser takes it."""
-    if len(text) == 10:  # noqa: PLR2004  # the length of an ISO date
+    if len(text) == 10:  # the length of an ISO date
         return clock.midnight(date.fromisoformat(text))
     return clock.parse_moment(text)
 

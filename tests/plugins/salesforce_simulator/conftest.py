@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import requests
 from attrs import frozen
+
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
 
 

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import requests
 from attrs import frozen
-from crocevia_salesforce.simulator.clock import stamp
 
+from crocevia_salesforce.simulator.clock import stamp
 from tests.plugins.salesforce_simulator.conftest import Api
 
 _BASE = "/services/data/v60.0"
@@ -60,19 +60,27 @@ NOT_APPLICABLE: tuple[tuple[str, Callable[[Row], bool]], ...] = (
     ("placeholder text in the place of the body", lambda row: "uncompressed" in row.file),
     (
         "describe cut short by hand",
-        lambda row: row.file.endswith(("ManualEditTestDescribeOrg.test_minimal_schema", "ManualEdit_test_describe_to_sql")),
+        lambda row: row.file.endswith(
+            ("ManualEditTestDescribeOrg.test_minimal_schema", "ManualEdit_test_describe_to_sql")
+        ),
     ),
     ("SOSL is not simulated", lambda row: "sobject/search_" in row.path),
     ("list views and recent items are not simulated", lambda row: "list_view" in row.path or "recent" in row.path),
     (
         "fixture of API v20 to v26; orgs answer to v31.0 and later",
-        lambda row: row.method == "FIXTURE" and re.search(r"/v(?:2\d|100)|\"version\"", json.dumps(row.body)) is not None
-        and "upsert_multiple" not in row.path and "org_query" not in row.path,
+        lambda row: (
+            row.method == "FIXTURE"
+            and re.search(r"/v(?:2\d|100)|\"version\"", json.dumps(row.body)) is not None
+            and "upsert_multiple" not in row.path
+            and "org_query" not in row.path
+        ),
     ),
     ("fixture of a describe of API v23", lambda row: "sobject_describe_success" in row.path),
     (
         "objects of industry clouds that the schema lacks",
-        lambda row: row.file.startswith("revoman") and ("query-response" in row.file or "graph-response-error" in row.file),
+        lambda row: (
+            row.file.startswith("revoman") and ("query-response" in row.file or "graph-response-error" in row.file)
+        ),
     ),
 )
 
@@ -131,7 +139,9 @@ def differences(row: Row, answer: requests.Response) -> list[str]:
     if missing := sorted(set(theirs) - set(ours)):
         found.append(f"keys missing: {', '.join(missing[:6])}")
     both = set(ours) & set(theirs)
-    if wrong := [path for path in sorted(both) if ours[path] != theirs[path] and "null" not in (ours[path], theirs[path])]:
+    if wrong := [
+        path for path in sorted(both) if ours[path] != theirs[path] and "null" not in (ours[path], theirs[path])
+    ]:
         found.append(f"types of {', '.join(wrong[:6])}")
     if error_codes(body) != error_codes(row.body):
         found.append(f"codes {error_codes(body)}, recorded {error_codes(row.body)}")
@@ -217,7 +227,7 @@ class Stage:
                 self.store(name, LastName="x", Name=f"x {number}", IsDeleted=int(entry["count"] == 0))
 
     def _collection(self, row: Row, path: str) -> requests.Response:
-        *_, name, field = ["", *path.split("/")]
+        field = path.rsplit("/", 1)[-1]
         by = field if "composite/sobjects/" in path else "Id"
         records = []
         for number, result in enumerate(row.body):

@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 import requests
-from crocevia_salesforce.simulator import Options, running_simulator
 
+from crocevia_salesforce.simulator import Options, running_simulator
 from tests.plugins.salesforce_simulator.conftest import Api
 
 ROOTS = os.pathsep.join(str(Path(__file__).parents[3] / name) for name in ("core", "plugins", "contrib"))
 
 
 @pytest.mark.behaviour("documented", "Faults of the edge: 503 HTML, 406 and 420 without JSON, 500; nothing is done")
-@pytest.mark.parametrize(("kind", "status"), [("unavailable", 503), ("not_acceptable", 406), ("enhance_calm", 420), ("server_error", 500)])
+@pytest.mark.parametrize(
+    ("kind", "status"), [("unavailable", 503), ("not_acceptable", 406), ("enhance_calm", 420), ("server_error", 500)]
+)
 def test_faults_of_the_edge(api: Api, kind: str, status: int) -> None:
     """The edge answers without JSON, and nothing has happened behind it."""
     api.sim.admin.fault(kind, "POST", times=1)
@@ -27,7 +29,9 @@ def test_faults_of_the_edge(api: Api, kind: str, status: int) -> None:
     api.create("Contact", LastName="A")
 
 
-@pytest.mark.behaviour("documented", "A cut connection: before anything is done, after the commit, or half-way through the answer")
+@pytest.mark.behaviour(
+    "documented", "A cut connection: before anything is done, after the commit, or half-way through the answer"
+)
 def test_cut_connections(api: Api) -> None:
     """Three cuts look alike to a client; the ledger knows which of them did something."""
     for kind, done in (("drop_before", 0), ("commit_then_drop", 1), ("truncate", 2)):
@@ -88,7 +92,17 @@ def test_a_wrong_fault_is_refused(api: Api) -> None:
 
 def start(folder: Path) -> tuple[subprocess.Popen[str], str]:
     """Start a simulator as a process of its own; return it and its URL."""
-    command = [sys.executable, "-m", "crocevia_salesforce.simulator", "--store", f"{folder}/org.db", "--ledger", str(folder), "--connection", "crm"]
+    command = [
+        sys.executable,
+        "-m",
+        "crocevia_salesforce.simulator",
+        "--store",
+        f"{folder}/org.db",
+        "--ledger",
+        str(folder),
+        "--connection",
+        "crm",
+    ]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": ROOTS})
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
@@ -101,7 +115,9 @@ def test_the_org_and_its_ledger_outlive_a_kill(tmp_path: Path) -> None:
     token = requests.post(f"{url}/services/oauth2/token", data=form, timeout=10).json()["access_token"]
     headers = {"Authorization": f"Bearer {token}"}
     for number in range(20):
-        made = requests.post(f"{url}/services/data/v60.0/sobjects/Contact", json={"LastName": f"N{number}"}, headers=headers, timeout=10)
+        made = requests.post(
+            f"{url}/services/data/v60.0/sobjects/Contact", json={"LastName": f"N{number}"}, headers=headers, timeout=10
+        )
         assert made.status_code == 201
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=10)
@@ -110,13 +126,17 @@ def test_the_org_and_its_ledger_outlive_a_kill(tmp_path: Path) -> None:
     # a line that was cut by the kill, and one that was never written, are made good at the next start
     (tmp_path / "crm_mutations.jsonl").write_text("\n".join(lines[:18]) + "\n" + lines[18][:30])
     process, url = start(tmp_path)
-    found = requests.get(f"{url}/services/data/v60.0/query?q=SELECT COUNT() FROM Contact", headers=headers, timeout=10).json()
+    found = requests.get(
+        f"{url}/services/data/v60.0/query?q=SELECT COUNT() FROM Contact", headers=headers, timeout=10
+    ).json()
     process.terminate()
     process.communicate(timeout=10)
     assert found["totalSize"] == 20
     assert (tmp_path / "crm_mutations.jsonl").read_text().splitlines() == lines
     calls = [json.loads(line) for line in (tmp_path / "crm_calls.jsonl").read_text().splitlines()]
-    assert [(call["method"], call["write"], call["api"]) for call in calls[1:]] == [("POST", True, True)] * 20 + [("GET", False, True)]
+    assert [(call["method"], call["write"], call["api"]) for call in calls[1:]] == [("POST", True, True)] * 20 + [
+        ("GET", False, True)
+    ]
     assert {call["connection"] for call in calls} == {"crm"}
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # a table of refusals reads best one a line
 """Single records: create, read, change, upsert, delete, and everything that is refused."""
 
 from typing import Any
@@ -39,10 +40,22 @@ REFUSED: list[tuple[str, str, str, dict[str, Any], str, str, list[str] | None]] 
 ]  # fmt: skip
 
 
-@pytest.mark.behaviour("documented", "Refusals of fields, with code, message and fields: unknown, required, length, type, picklist, e-mail, ids, read-only, range")
-@pytest.mark.parametrize(("evidence", "what", "name", "record", "code", "message", "fields"), REFUSED, ids=[row[1] for row in REFUSED])
+@pytest.mark.behaviour(
+    "documented",
+    "Refusals of fields, with code, message and fields: unknown, required, length, type, picklist, e-mail, ids, read-only, range",
+)
+@pytest.mark.parametrize(
+    ("evidence", "what", "name", "record", "code", "message", "fields"), REFUSED, ids=[row[1] for row in REFUSED]
+)
 def test_a_wrong_record_is_refused(
-    api: Api, evidence: str, what: str, name: str, record: dict[str, Any], code: str, message: str, fields: list[str] | None
+    api: Api,
+    evidence: str,
+    what: str,
+    name: str,
+    record: dict[str, Any],
+    code: str,
+    message: str,
+    fields: list[str] | None,
 ) -> None:
     """A record that the org would not take is refused with the org's code, words and fields, and nothing is kept."""
     answer = api.call("POST", f"sobjects/{name}", json=record)
@@ -56,11 +69,18 @@ def test_a_unique_value_is_taken_once(api: Api) -> None:
     """A second record with the same key is refused; a key of another case is another key."""
     first = api.create("Contact", LastName="A", Crocevia_Key__c="k")
     error = api.error("POST", "sobjects/Contact", json={"LastName": "B", "Crocevia_Key__c": "k"})
-    assert error == (400, "DUPLICATE_VALUE", f"duplicate value found: Crocevia_Key__c duplicates value on record with id: {first[:15]}")
+    assert error == (
+        400,
+        "DUPLICATE_VALUE",
+        f"duplicate value found: Crocevia_Key__c duplicates value on record with id: {first[:15]}",
+    )
     assert api.create("Contact", LastName="C", Crocevia_Key__c="K") != first
 
 
-@pytest.mark.behaviour("documented", "Names of objects, fields and relationships in any case; ids of 15 and 18 characters, mended by their checksum")
+@pytest.mark.behaviour(
+    "documented",
+    "Names of objects, fields and relationships in any case; ids of 15 and 18 characters, mended by their checksum",
+)
 def test_names_have_no_case_and_ids_two_lengths(api: Api) -> None:
     """Object and field names are known in any case; an id in short, long and lower-cased form is one record."""
     record_id = api.create("contact", LASTNAME="Rossi")
@@ -86,11 +106,19 @@ def test_an_update_changes_what_it_names(api: Api) -> None:
     """Fields that are not named stay; null clears; a required field stays required."""
     record_id = api.create("Contact", LastName="Rossi", Phone="1", Title="Dr")
     assert api.call("PATCH", f"sobjects/Contact/{record_id}", json={"Phone": None}).status_code == 204
-    assert api.query("SELECT LastName, Phone, Title FROM Contact") == [{"LastName": "Rossi", "Phone": None, "Title": "Dr"}]
-    assert api.error("PATCH", f"sobjects/Contact/{record_id}", json={"LastName": None})[:2] == (400, "REQUIRED_FIELD_MISSING")
+    assert api.query("SELECT LastName, Phone, Title FROM Contact") == [
+        {"LastName": "Rossi", "Phone": None, "Title": "Dr"}
+    ]
+    assert api.error("PATCH", f"sobjects/Contact/{record_id}", json={"LastName": None})[:2] == (
+        400,
+        "REQUIRED_FIELD_MISSING",
+    )
 
 
-@pytest.mark.behaviour("recorded", "Upsert by external id: 201 and 200 with created since v46.0, 300 with addresses, 404 for a field that is no key")
+@pytest.mark.behaviour(
+    "recorded",
+    "Upsert by external id: 201 and 200 with created since v46.0, 300 with addresses, 404 for a field that is no key",
+)
 def test_upsert_creates_updates_and_chooses(api: Api) -> None:
     """One address creates, then changes; with two records of one e-mail it answers with both addresses."""
     created = api.call("PATCH", "sobjects/Contact/Crocevia_Key__c/a%2Fb%3Fc", json=CONTACT)
@@ -107,13 +135,19 @@ def test_upsert_creates_updates_and_chooses(api: Api) -> None:
         "NOT_FOUND",
         "Provided external ID field does not exist or is not accessible: Phone",
     )
-    assert api.error("PATCH", "sobjects/Contact/Crocevia_Key__c/k", json={**CONTACT, "Crocevia_Key__c": "k"})[1] == "INVALID_FIELD"
+    assert (
+        api.error("PATCH", "sobjects/Contact/Crocevia_Key__c/k", json={**CONTACT, "Crocevia_Key__c": "k"})[1]
+        == "INVALID_FIELD"
+    )
 
 
 @pytest.mark.behaviour("documented", "updateOnly=true keeps an upsert from creating")
 def test_update_only_does_not_create(api: Api) -> None:
     """An upsert that may only update answers 404 where there is nothing to update."""
-    assert api.error("PATCH", "sobjects/Contact/Crocevia_Key__c/k?updateOnly=true", json=CONTACT)[:2] == (404, "NOT_FOUND")
+    assert api.error("PATCH", "sobjects/Contact/Crocevia_Key__c/k?updateOnly=true", json=CONTACT)[:2] == (
+        404,
+        "NOT_FOUND",
+    )
     assert api.sim.admin.count("Contact") == 0
 
 
@@ -122,7 +156,11 @@ def test_a_deleted_record_is_in_the_recycle_bin(api: Api) -> None:
     """A deleted record is gone for query and there for queryAll."""
     record_id = api.create("Contact", **CONTACT)
     assert api.call("DELETE", f"sobjects/Contact/{record_id}").status_code == 204
-    assert api.error("PATCH", f"sobjects/Contact/{record_id}", json={"Title": "x"}) == (404, "ENTITY_IS_DELETED", "entity is deleted")
+    assert api.error("PATCH", f"sobjects/Contact/{record_id}", json={"Title": "x"}) == (
+        404,
+        "ENTITY_IS_DELETED",
+        "entity is deleted",
+    )
     assert api.query("SELECT Id FROM Contact") == []
     everything = api.call("GET", "queryAll?q=SELECT Id, IsDeleted FROM Contact").json()["records"]
     assert [(row["Id"], row["IsDeleted"]) for row in everything] == [(record_id, True)]
@@ -135,7 +173,11 @@ def test_a_parent_is_named_by_its_key(api: Api) -> None:
     api.create("Interaction__c", Contact__r={"Crocevia_Key__c": "p1"}, Body__c="hello")
     assert api.query("SELECT Contact__c FROM Interaction__c") == [{"Contact__c": contact}]
     error = api.error("POST", "sobjects/Interaction__c", json={"Contact__r": {"Crocevia_Key__c": "p2"}})
-    assert error == (400, "INVALID_FIELD", "Foreign key external ID: p2 not found for field Crocevia_Key__c in entity Contact")
+    assert error == (
+        400,
+        "INVALID_FIELD",
+        "Foreign key external ID: p2 not found for field Crocevia_Key__c in entity Contact",
+    )
 
 
 @pytest.mark.behaviour("documented", "Unknown addresses, methods, versions and broken JSON have the org's own errors")
@@ -146,5 +188,11 @@ def test_what_is_not_there_is_said(api: Api) -> None:
     assert api.error("DELETE", "limits")[:2] == (405, "METHOD_NOT_ALLOWED")
     json_type = {"Content-Type": "application/json"}
     assert api.error("POST", "sobjects/Contact", data=b"{", headers=json_type)[:2] == (400, "JSON_PARSER_ERROR")
-    assert api.error("POST", "sobjects/Contact", data=b"[" * 100_000, headers=json_type)[:2] == (400, "JSON_PARSER_ERROR")
-    assert api.error("POST", "sobjects/Contact", data=b"x", headers={"Content-Type": "text/plain"})[:2] == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert api.error("POST", "sobjects/Contact", data=b"[" * 100_000, headers=json_type)[:2] == (
+        400,
+        "JSON_PARSER_ERROR",
+    )
+    assert api.error("POST", "sobjects/Contact", data=b"x", headers={"Content-Type": "text/plain"})[:2] == (
+        415,
+        "UNSUPPORTED_MEDIA_TYPE",
+    )

@@ -3,15 +3,17 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from crocevia_salesforce.simulator import Options, running_simulator
 from crocevia_salesforce.simulator.errors import ApiError
-
 from tests.plugins.salesforce_simulator.conftest import Api
 
 NOW = datetime(2026, 3, 18, 12, 0, 0, 750_000, tzinfo=UTC)
 
 
-@pytest.mark.behaviour("documented", "SystemModstamp has seconds; every save sets it and LastModifiedById, also one that changes nothing")
+@pytest.mark.behaviour(
+    "documented", "SystemModstamp has seconds; every save sets it and LastModifiedById, also one that changes nothing"
+)
 def test_stamps(api: Api) -> None:
     """Two saves within a second have one stamp; a CRM user's save shows who it was."""
     api.sim.admin.set_clock(NOW)
@@ -24,7 +26,10 @@ def test_stamps(api: Api) -> None:
     api.sim.admin.update("Contact", record_id, {"Title": "x"})
     (after,) = api.query(f"SELECT {fields} FROM Contact")
     assert after["SystemModstamp"] == "2026-03-18T12:00:05.000+0000"
-    assert (before["LastModifiedById"], after["LastModifiedById"]) == (api.sim.org.integration_user, api.sim.org.crm_user)
+    assert (before["LastModifiedById"], after["LastModifiedById"]) == (
+        api.sim.org.integration_user,
+        api.sim.org.crm_user,
+    )
 
 
 @pytest.mark.behaviour("documented", "A record can be committed later than its stamp, behind a poll that has passed it")
@@ -55,7 +60,9 @@ def test_a_merge(api: Api) -> None:
         api.sim.admin.undelete("Contact", loser)
 
 
-@pytest.mark.behaviour("documented", "Delete clears lookups, undelete restores them; a key is free again while its record lies in the bin")
+@pytest.mark.behaviour(
+    "documented", "Delete clears lookups, undelete restores them; a key is free again while its record lies in the bin"
+)
 def test_delete_and_undelete(api: Api) -> None:
     """An undeleted contact has its interactions back, unless somebody took its key."""
     contact = api.create("Contact", LastName="A", Crocevia_Key__c="k")
@@ -83,12 +90,17 @@ def test_replication_spans(api: Api) -> None:
     span["end"] = "2026-03-18T12:01:30Z"
     found = api.call("GET", "sobjects/Contact/updated", params=span).json()
     assert found == {"ids": [kept], "latestDateCovered": "2026-03-18T12:01:00.000+0000"}
-    assert [row["id"] for row in api.call("GET", "sobjects/Contact/deleted", params=span).json()["deletedRecords"]] == [gone]
+    assert [row["id"] for row in api.call("GET", "sobjects/Contact/deleted", params=span).json()["deletedRecords"]] == [
+        gone
+    ]
     old = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-18T12:00:00Z"}
     assert api.error("GET", "sobjects/Contact/updated", params=old)[:2] == (400, "INVALID_REPLICATION_DATE")
 
 
-@pytest.mark.behaviour("recorded", "Duplicate rules: DUPLICATES_DETECTED with matches under the misspelt duplicateResut; a header overrides alerts")
+@pytest.mark.behaviour(
+    "recorded",
+    "Duplicate rules: DUPLICATES_DETECTED with matches under the misspelt duplicateResut; a header overrides alerts",
+)
 def test_duplicate_rules(api: Api) -> None:
     """An alert can be overridden by the header, a block cannot."""
     first = api.create("Contact", LastName="Twin", Email="twin@example.com")
@@ -107,28 +119,47 @@ def test_duplicate_rules(api: Api) -> None:
     assert row["errors"][0]["statusCode"] == "DUPLICATES_DETECTED"
 
 
-@pytest.mark.behaviour("documented", "Validation rules: FIELD_CUSTOM_VALIDATION_EXCEPTION, one error a rule, on the row as it would be saved")
+@pytest.mark.behaviour(
+    "documented",
+    "Validation rules: FIELD_CUSTOM_VALIDATION_EXCEPTION, one error a rule, on the row as it would be saved",
+)
 def test_validation_rules(api: Api) -> None:
     """All rules that a record breaks are named, and the record is not saved."""
     rules = [
-        {"object": "Contact", "condition": "Phone = null AND Email = null", "message": "A way to reach them, please.", "field": "Phone"},
+        {
+            "object": "Contact",
+            "condition": "Phone = null AND Email = null",
+            "message": "A way to reach them, please.",
+            "field": "Phone",
+        },
         {"object": "Contact", "condition": "LastName LIKE 'Test%'", "message": "No tests here."},
     ]
     api.sim.admin.set_rules({"validation": rules})
     answer = api.call("POST", "sobjects/Contact", json={"LastName": "Tester"})
     assert answer.json() == [
-        {"message": "A way to reach them, please.", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": ["Phone"]},
+        {
+            "message": "A way to reach them, please.",
+            "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION",
+            "fields": ["Phone"],
+        },
         {"message": "No tests here.", "errorCode": "FIELD_CUSTOM_VALIDATION_EXCEPTION", "fields": []},
     ]
     assert api.sim.admin.count("Contact") == 0
     record_id = api.create("Contact", LastName="A", Phone="1")
-    assert api.error("PATCH", f"sobjects/Contact/{record_id}", json={"Phone": None})[1] == "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    assert (
+        api.error("PATCH", f"sobjects/Contact/{record_id}", json={"Phone": None})[1]
+        == "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+    )
 
 
 @pytest.mark.behaviour("documented", "Flows set other fields in the same transaction, and are in the mutation's values")
 def test_flows(api: Api) -> None:
     """An automation's field is there when the save answers, under the same stamp."""
-    flow = {"object": "Contact", "condition": "Title = 'VIP'", "set": {"Description": "{!LastName} is important", "DoNotCall": True}}
+    flow = {
+        "object": "Contact",
+        "condition": "Title = 'VIP'",
+        "set": {"Description": "{!LastName} is important", "DoNotCall": True},
+    }
     api.sim.admin.set_rules({"flows": [flow]})
     api.create("Contact", LastName="Rossi", Title="VIP")
     api.create("Contact", LastName="Bianchi")
@@ -137,13 +168,20 @@ def test_flows(api: Api) -> None:
     assert api.sim.admin.mutations()[0]["values"]["Description"] == "Rossi is important"
 
 
-@pytest.mark.behaviour("documented", "Field-level security: hidden fields do not exist for the API user, read-only ones cannot be set")
+@pytest.mark.behaviour(
+    "documented", "Field-level security: hidden fields do not exist for the API user, read-only ones cannot be set"
+)
 def test_field_level_security(api: Api) -> None:
     """What the API user may not see is as if it were not there; people in the org still see it."""
     api.sim.admin.set_rules({"hidden": ["Contact.Birthdate"], "readonly": ["Contact.Title"]})
     assert api.error("GET", "query?q=SELECT Birthdate FROM Contact")[:2] == (400, "INVALID_FIELD")
-    assert api.error("POST", "sobjects/Contact", json={"LastName": "A", "Birthdate": "2000-01-01"})[1] == "INVALID_FIELD"
-    assert api.error("POST", "sobjects/Contact", json={"LastName": "A", "Title": "x"})[1] == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    assert (
+        api.error("POST", "sobjects/Contact", json={"LastName": "A", "Birthdate": "2000-01-01"})[1] == "INVALID_FIELD"
+    )
+    assert (
+        api.error("POST", "sobjects/Contact", json={"LastName": "A", "Title": "x"})[1]
+        == "INVALID_FIELD_FOR_INSERT_UPDATE"
+    )
     fields = {field["name"]: field for field in api.call("GET", "sobjects/Contact/describe").json()["fields"]}
     assert "Birthdate" not in fields
     assert fields["Title"]["updateable"] is False
@@ -155,7 +193,10 @@ def test_sent_email_is_immutable(api: Api) -> None:
     """A sent e-mail keeps its words; a draft does not have to."""
     sent = api.create("EmailMessage", Subject="S", Status="3")
     draft = api.create("EmailMessage", Subject="S", Status="5")
-    assert api.error("PATCH", f"sobjects/EmailMessage/{sent}", json={"Subject": "T"})[1] == "INSUFFICIENT_ACCESS_OR_READONLY"
+    assert (
+        api.error("PATCH", f"sobjects/EmailMessage/{sent}", json={"Subject": "T"})[1]
+        == "INSUFFICIENT_ACCESS_OR_READONLY"
+    )
     assert api.call("PATCH", f"sobjects/EmailMessage/{sent}", json={"IsExternallyVisible": True}).status_code == 204
     assert api.call("PATCH", f"sobjects/EmailMessage/{draft}", json={"Subject": "T"}).status_code == 204
 
@@ -172,7 +213,9 @@ def test_lead_conversion(api: Api) -> None:
         api.sim.admin.convert_lead(lead)
 
 
-@pytest.mark.behaviour("recorded", "Sforce-Limit-Info: a gauge that wavers; both limit errors are 403 REQUEST_LIMIT_EXCEEDED")
+@pytest.mark.behaviour(
+    "recorded", "Sforce-Limit-Info: a gauge that wavers; both limit errors are 403 REQUEST_LIMIT_EXCEEDED"
+)
 def test_limits() -> None:
     """The gauge goes back now and then; when the day's calls are used up, every call is refused."""
     with running_simulator(Options(daily_limit=60, seed=3)) as sim:
@@ -182,7 +225,11 @@ def test_limits() -> None:
             used = [int(text.removeprefix("api-usage=").removesuffix("/60")) for text in shown]
             assert used != sorted(used)
             sim.admin.fault("concurrent_limit", times=1)
-            assert api.error("GET", "limits") == (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.")
+            assert api.error("GET", "limits") == (
+                403,
+                "REQUEST_LIMIT_EXCEEDED",
+                "ConcurrentRequests (Concurrent API Requests) Limit exceeded.",
+            )
             found = [api.call("GET", "limits").status_code for _ in range(12)]
             assert set(found[-3:]) == {403}
             assert api.error("GET", "limits")[2] == "TotalRequests Limit exceeded."

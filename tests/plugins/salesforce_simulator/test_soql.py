@@ -15,7 +15,12 @@ NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
 @pytest.fixture
 def people(api: Api) -> Api:
     """Four contacts of two accounts, made on four days up to a Wednesday."""
-    names = [("Ada", "Rossi", "ada@example.com"), ("Bo", "müller", None), ("Cy", "O'Neil", "cy@example.com"), (None, "Zed", None)]
+    names = [
+        ("Ada", "Rossi", "ada@example.com"),
+        ("Bo", "müller", None),
+        ("Cy", "O'Neil", "cy@example.com"),
+        (None, "Zed", None),
+    ]
     accounts = [api.create("Account", Name=name) for name in ("Alfa", "Beta")]
     for number, (first, last, email) in enumerate(names):
         api.sim.admin.set_clock(NOW - timedelta(days=3 - number))
@@ -48,10 +53,18 @@ FOUND: list[tuple[str, list[str]]] = [
 ]
 
 
-@pytest.mark.behaviour("documented", "SOQL conditions: equality without case, LIKE, null, NOT, IN, parents, semi-joins, dates and date keywords")
+@pytest.mark.behaviour(
+    "documented",
+    "SOQL conditions: equality without case, LIKE, null, NOT, IN, parents, semi-joins, dates and date keywords",
+)
 def test_conditions_find_what_they_say(people: Api) -> None:
     """Each condition finds exactly its people."""
-    found = {where: [row["LastName"] for row in people.query(f"SELECT LastName FROM Contact WHERE {where} ORDER BY CreatedDate")] for where, _ in FOUND}
+    found = {
+        where: [
+            row["LastName"] for row in people.query(f"SELECT LastName FROM Contact WHERE {where} ORDER BY CreatedDate")
+        ]
+        for where, _ in FOUND
+    }
     assert found == dict(FOUND)
 
 
@@ -82,7 +95,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.behaviour("documented", "SOQL that cannot be run is refused: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and their like")
+@pytest.mark.behaviour(
+    "documented", "SOQL that cannot be run is refused: MALFORMED_QUERY, INVALID_FIELD, INVALID_TYPE and their like"
+)
 @pytest.mark.parametrize(("soql", "code"), REFUSED, ids=[soql for soql, _ in REFUSED])
 def test_what_cannot_be_run_is_refused(api: Api, soql: str, code: str) -> None:
     """No statement is run as something else than what it says."""
@@ -94,18 +109,22 @@ def test_an_error_points_at_the_place(api: Api) -> None:
     """The message shows the statement, the place and the org's advice, as recorded."""
     _, _, message = api.error("GET", "query", params={"q": "select count() from XYZZY"})
     assert message == (
-        "\nselect count() from XYZZY\n                    ^\nERROR at Row:1:Column:21\nsObject type 'XYZZY' is not supported."
-        " If you are attempting to use a custom object, be sure to append the '__c' after the entity name. Please reference"
-        " your WSDL or the describe call for the appropriate names."
+        "\nselect count() from XYZZY\n                    ^\nERROR at Row:1:Column:21\n"
+        "sObject type 'XYZZY' is not supported. If you are attempting to use a custom object, be sure to append the "
+        "'__c' after the entity name. Please reference your WSDL or the describe call for the appropriate names."
     )
 
 
-@pytest.mark.behaviour("recorded", "Parents nest with their attributes, children as results of their own or null, TYPEOF by type")
+@pytest.mark.behaviour(
+    "recorded", "Parents nest with their attributes, children as results of their own or null, TYPEOF by type"
+)
 def test_relations(people: Api) -> None:
     """Parents, children and polymorphic parents come as they are recorded."""
     (contact,) = people.query("SELECT Id FROM Contact WHERE LastName = 'Rossi'")
     people.create("Task", Subject="Call", WhoId=contact["Id"])
-    (row,) = people.query("SELECT Id, Account.Name, Account.Owner.Name, (SELECT Subject FROM Tasks) FROM Contact WHERE LastName = 'Rossi'")
+    (row,) = people.query(
+        "SELECT Id, Account.Name, Account.Owner.Name, (SELECT Subject FROM Tasks) FROM Contact WHERE LastName = 'Rossi'"
+    )
     assert (row["Account"]["Name"], row["Account"]["Owner"]["Name"]) == ("Alfa", "Integration User")
     assert (row["Tasks"]["totalSize"], row["Tasks"]["records"][0]["Subject"]) == (1, "Call")
     (task,) = people.query("SELECT Who.Name, Who.Type, TYPEOF Who WHEN Contact THEN LastName ELSE Id END FROM Task")
@@ -113,7 +132,9 @@ def test_relations(people: Api) -> None:
     assert people.query("SELECT (SELECT Id FROM Tasks) FROM Contact WHERE LastName = 'Zed'") == [{"Tasks": None}]
 
 
-@pytest.mark.behaviour("recorded", "COUNT() has a total and no records; COUNT(field) and groups are AggregateResult with expr0")
+@pytest.mark.behaviour(
+    "recorded", "COUNT() has a total and no records; COUNT(field) and groups are AggregateResult with expr0"
+)
 def test_counts_and_groups(people: Api) -> None:
     """Counts and groups come in the recorded shapes."""
     count = people.call("GET", "query?q=SELECT COUNT() FROM Contact").json()
@@ -128,11 +149,16 @@ def test_counts_and_groups(people: Api) -> None:
 def test_order_of_nulls(people: Api) -> None:
     """ORDER BY puts nulls first, ascending and descending."""
     orders = ("ASC", "DESC", "DESC NULLS LAST")
-    found = [[row["FirstName"] for row in people.query(f"SELECT FirstName FROM Contact ORDER BY FirstName {order}")] for order in orders]
+    found = [
+        [row["FirstName"] for row in people.query(f"SELECT FirstName FROM Contact ORDER BY FirstName {order}")]
+        for order in orders
+    ]
     assert found == [[None, "Ada", "Bo", "Cy"], [None, "Cy", "Bo", "Ada"], ["Cy", "Bo", "Ada", None]]
 
 
-@pytest.mark.behaviour("documented", "Pages of 200 to 2,000 with locators over the ids found first; a closed locator is refused")
+@pytest.mark.behaviour(
+    "documented", "Pages of 200 to 2,000 with locators over the ids found first; a closed locator is refused"
+)
 def test_pages(api: Api) -> None:
     """All records come once, over pages whose ids were found when the query ran."""
     api.sim.admin.create("Contact", [{"LastName": f"N{n:04d}"} for n in range(450)])
@@ -148,7 +174,34 @@ def test_pages(api: Api) -> None:
     assert api.error("GET", "query/0r8000000000000AAA-200")[:2] == (400, "INVALID_QUERY_LOCATOR")
 
 
-WORDS = "SELECT FROM WHERE Id Name Contact ( ) , = != < LIKE IN NOT AND OR null 'x' 5 2026-01-01 TODAY COUNT ORDER BY LIMIT".split()
+WORDS = [
+    "SELECT",
+    "FROM",
+    "WHERE",
+    "Id",
+    "Name",
+    "Contact",
+    "(",
+    ")",
+    ",",
+    "=",
+    "!=",
+    "<",
+    "LIKE",
+    "IN",
+    "NOT",
+    "AND",
+    "OR",
+    "null",
+    "'x'",
+    "5",
+    "2026-01-01",
+    "TODAY",
+    "COUNT",
+    "ORDER",
+    "BY",
+    "LIMIT",
+]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -43,10 +43,7 @@ def token(org: Org, call: Call) -> Answer:
         JWT_GRANT: _assertion,
     }
     try:
-        grant = grants.get(form.get("grant_type", ""))
-        if grant is None:
-            raise _OAuthError("unsupported_grant_type", "grant type not supported")
-        user, more = grant(org, call, form)
+        user, more = grants.get(form.get("grant_type", ""), _unsupported)(org, call, form)
     except _OAuthError as error:
         return Answer(400, {"error": error.args[0], "error_description": error.args[1]}, {"Cache-Control": "no-store"})
     return Answer(200, _token_body(org, call, user, more), {"Cache-Control": "no-store"})
@@ -67,6 +64,11 @@ def _token_body(org: Org, call: Call, user: str, more: dict[str, str]) -> dict[s
         "issued_at": issued_at,
         **more,
     }
+
+
+def _unsupported(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[str, str]]:
+    del org, call, form
+    raise _OAuthError("unsupported_grant_type", "grant type not supported")
 
 
 def _check_client(org: Org, form: dict[str, str], *, secret: bool) -> None:
@@ -110,12 +112,22 @@ def _assertion(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[st
             form.get("assertion", ""),
             _key(org.options.public_key),
             algorithms=["RS256"],
-            options={"verify_aud": False, "verify_exp": False, "verify_iat": False, "verify_nbf": False, "require": ["iss", "sub", "aud", "exp"]},
+            options={
+                "verify_aud": False,
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_nbf": False,
+                "require": ["iss", "sub", "aud", "exp"],
+            },
         )
     except (jwt.PyJWTError, ValueError) as error:
         raise _OAuthError("invalid_grant", "invalid assertion") from error
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if not {audience.rstrip("/") for audience in audiences} & {*_AUDIENCES, call.base_url, f"https://{call.headers.get('host')}"}:
+    if not {audience.rstrip("/") for audience in audiences} & {
+        *_AUDIENCES,
+        call.base_url,
+        f"https://{call.headers.get('host')}",
+    }:
         raise _OAuthError("invalid_grant", "audience is invalid")
     if claims["iss"] != org.options.client_id:
         raise _OAuthError("invalid_client_id", "client identifier invalid")
@@ -184,4 +196,5 @@ def identity(org: Org, call: Call, org_id: str, user_id: str) -> Answer:
     """Identity URL of a token reply."""
     if org_id != org.org_id or call.actor is None or user_id != call.actor.user_id:
         raise refuse(403, "FORBIDDEN", "Wrong_Org" if org_id != org.org_id else "Bad_Id")
-    return userinfo(org, call)
+    found: Answer = userinfo(org, call)
+    return found

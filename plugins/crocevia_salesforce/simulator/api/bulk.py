@@ -8,7 +8,6 @@ from typing import Any
 
 from crocevia_salesforce.simulator import values
 from crocevia_salesforce.simulator.api import router
-from crocevia_salesforce.simulator.api.objects import named
 from crocevia_salesforce.simulator.dml import saves
 from crocevia_salesforce.simulator.errors import ApiError, not_found, refuse
 from crocevia_salesforce.simulator.http import Answer, Call
@@ -34,7 +33,11 @@ def _shape(body: dict[str, Any], call: Call) -> dict[str, Any]:
         "lineEnding": body.get("lineEnding") or "LF",
         "columnDelimiter": body.get("columnDelimiter") or "COMMA",
     }
-    if shape["contentType"] != "CSV" or shape["lineEnding"] not in LINE_ENDINGS or shape["columnDelimiter"] not in DELIMITERS:
+    if (
+        shape["contentType"] != "CSV"
+        or shape["lineEnding"] not in LINE_ENDINGS
+        or shape["columnDelimiter"] not in DELIMITERS
+    ):
         raise refuse(400, "INVALIDJOB", "InvalidJob : contentType, lineEnding or columnDelimiter is not supported")
     return shape
 
@@ -54,7 +57,9 @@ def create(org: Org, call: Call) -> Answer:
         try:
             key = saves.key_field(sobject, str(body.get("externalIdFieldName"))).name
         except ApiError as error:
-            raise refuse(400, "INVALIDJOB", "InvalidJob : upsert needs an external id field: externalIdFieldName") from error
+            raise refuse(
+                400, "INVALIDJOB", "InvalidJob : upsert needs an external id field: externalIdFieldName"
+            ) from error
     info = {"operation": operation, "object": sobject.name, "externalIdFieldName": key, **_shape(body, call)}
     job = org.jobs.create("ingest", "Open", info)
     return Answer(200, {**_told(job), "contentUrl": f"services/data/v{call.version}/jobs/ingest/{job['id']}/batches"})
@@ -189,14 +194,19 @@ def results(org: Org, call: Call, job_id: str) -> Answer:
     records = org.runner.rows(plan, job["id"], start, end, call.version)
     text = io.StringIO()
     writer = csv.writer(
-        text, quoting=csv.QUOTE_ALL, lineterminator=LINE_ENDINGS[job["lineEnding"]], delimiter=DELIMITERS[job["columnDelimiter"]]
+        text,
+        quoting=csv.QUOTE_ALL,
+        lineterminator=LINE_ENDINGS[job["lineEnding"]],
+        delimiter=DELIMITERS[job["columnDelimiter"]],
     )
     selected = list(plan.projection.walk())
     writer.writerow(name for name, _ in selected)
     for record in records:
         writer.writerow(values.to_csv(field, _dig(record, name)) for name, field in selected)
     more = str(end) if end < job.get("numberRecordsProcessed", 0) else "null"
-    return Answer(200, text.getvalue().encode(), {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(len(records))}, _CSV)
+    return Answer(
+        200, text.getvalue().encode(), {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(len(records))}, _CSV
+    )
 
 
 def _dig(record: Any, name: str) -> Any:

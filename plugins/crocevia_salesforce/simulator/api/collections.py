@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 from urllib.parse import unquote
 
@@ -49,15 +50,22 @@ def _types(org: Org, records: Sequence[dict[str, Any]]) -> list[SObject | None]:
     names = [(record.get("attributes") or {}).get("type") for record in records]
     if not all(isinstance(name, str) for name in names):
         raise refuse(400, "INVALID_TYPE", "Cannot determine the type of a record: attributes.type is missing")
-    chunks = 1 + sum(one != other for one, other in zip(names, names[1:], strict=False))
+    chunks = 1 + sum(one != other for one, other in pairwise(names))
     if names and chunks > MAX_CHUNKS:
-        message = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation. Please rearrange the data to reduce chunking."
+        limit = f"Cannot have more than {MAX_CHUNKS} chunks in a single operation."
+        message = f"{limit} Please rearrange the data to reduce chunking."
         raise refuse(400, "INVALID_OPERATION", message)
     return [org.visible.get(str(name)) for name in names]
 
 
 def _each(
-    org: Org, call: Call, count: int, save: Callable[[Work, int], dict[str, Any]], *, all_or_none: bool, extra: dict[str, Any]
+    org: Org,
+    call: Call,
+    count: int,
+    save: Callable[[Work, int], dict[str, Any]],
+    *,
+    all_or_none: bool,
+    extra: dict[str, Any],
 ) -> list[dict[str, Any]]:
     """Save rows one after the other; return their results, all failed when all-or-none and one fails."""
     results: list[dict[str, Any]] = []
@@ -72,10 +80,12 @@ def _each(
                     failed = True
                     results.append(failure(error, extra))
             if failed and all_or_none:
-                raise _RolledBackError
+                raise _RolledBackError  # noqa: TRY301  # it has to leave the frame of the saves, to undo them
     except _RolledBackError:
         rolled_back = {"statusCode": "ALL_OR_NONE_OPERATION_ROLLED_BACK", "message": _ROLLED_BACK, "fields": []}
-        return [{"success": False, "errors": [rolled_back], **extra} if result["success"] else result for result in results]
+        return [
+            {"success": False, "errors": [rolled_back], **extra} if result["success"] else result for result in results
+        ]
     return results
 
 
@@ -146,7 +156,9 @@ def _check_repeated(keys: Sequence[Any], number: int, message: str) -> None:
 def _row_id(sobject: SObject, record_id: Any) -> str:
     wide = ids.widen(record_id)
     if wide is None or not wide.startswith(sobject.key_prefix):
-        raise refuse_row("MALFORMED_ID", f"{sobject.describe['label']} ID: id value of incorrect type: {record_id}", "Id")
+        raise refuse_row(
+            "MALFORMED_ID", f"{sobject.describe['label']} ID: id value of incorrect type: {record_id}", "Id"
+        )
     return wide
 
 
@@ -218,7 +230,11 @@ def _retrieve(org: Org, call: Call, sobject: SObject, given: list[Any], fields: 
     if not given or not names:
         raise refuse(400, "MISSING_ARGUMENT", "ids and fields are required parameters")
     if len(given) > MAX_RETRIEVED:
-        raise refuse(400, "EXCEEDED_ID_LIMIT", f"record limit reached. cannot submit more than {MAX_RETRIEVED} records into this call")
+        raise refuse(
+            400,
+            "EXCEEDED_ID_LIMIT",
+            f"record limit reached. cannot submit more than {MAX_RETRIEVED} records into this call",
+        )
     wide = [ids.widen(record_id) for record_id in given]
     for record_id, known in zip(given, wide, strict=True):
         if known is None:

@@ -24,6 +24,9 @@ _REFERENCE = re.compile(r"@\{([^}]*)\}")
 _REFERENCE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*\Z")
 _STEP = re.compile(r"([A-Za-z_0-9]+)((?:\[\d+\])*)\Z")
 _HEAVY = re.compile(r"/(?:composite/sobjects|query|queryAll)(?:[/?]|\Z)")
+_REFERENCE_RULE = (
+    "must start with a letter or a number, and it can contain only letters, numbers and underscores ('_')."
+)
 _ROLLED_BACK = "The transaction was rolled back since another operation in the same transaction failed."
 
 
@@ -56,7 +59,7 @@ def _look_up(expression: str, done: Mapping[str, dict[str, Any]]) -> Any:
     """
     name, _, path = expression.partition(".")
     result = done.get(name)
-    if result is not None and result["httpStatusCode"] >= 400:  # noqa: PLR2004  # HTTP errors
+    if result is not None and result["httpStatusCode"] >= 400:  # HTTP errors
         raise _HaltedError(f"Execution halted as previous operation ({name}) was not successful.")
     value = result["body"] if result else None
     for step in path.split("."):
@@ -65,11 +68,8 @@ def _look_up(expression: str, done: Mapping[str, dict[str, Any]]) -> Any:
         for index in re.findall(r"\d+", match.group(2)) if match else ():
             value = value[int(index)] if isinstance(value, list) and int(index) < len(value) else None
     if value is None or isinstance(value, (dict, list)):
-        message = (
-            f"Invalid reference specified. No value for {expression} found in {name}. Provided referenceId "
-            f"('{expression}') must start with a letter or a number, and it can contain only letters, numbers and "
-            "underscores ('_')."
-        )
+        nothing = f"Invalid reference specified. No value for {expression} found in {name}."
+        message = f"{nothing} Provided referenceId ('{expression}') {_REFERENCE_RULE}"
         raise _HaltedError(message)
     return value
 
@@ -97,20 +97,25 @@ def _check(requests: object, limit: int, *, heavy: bool) -> list[dict[str, Any]]
     if not isinstance(requests, list) or not requests or not all(isinstance(item, dict) for item in requests):
         raise refuse(400, "JSON_PARSER_ERROR", "compositeRequest must be a list of subrequests at [line:1, column:2]")
     if len(requests) > limit:
-        raise refuse(400, "BAD_REQUEST", f"The request exceeds the limit of {limit} subrequests; it has {len(requests)}.")
+        raise refuse(
+            400, "BAD_REQUEST", f"The request exceeds the limit of {limit} subrequests; it has {len(requests)}."
+        )
     seen: set[str] = set()
     for item in requests:
         reference = item.get("referenceId")
         if not isinstance(reference, str) or not _REFERENCE_ID.match(reference):
-            raise refuse(400, "INVALID_INPUT", f"Provided referenceId ('{reference}') must start with a letter or a number, and it can contain only letters, numbers and underscores ('_').")
+            raise refuse(400, "INVALID_INPUT", f"Provided referenceId ('{reference}') {_REFERENCE_RULE}")
         if reference in seen:
             raise refuse(400, "INVALID_INPUT", f"Duplicate referenceId: {reference}")
         seen.add(reference)
         if not isinstance(item.get("url"), str) or not isinstance(item.get("method"), str):
-            raise refuse(400, "JSON_PARSER_ERROR", "A subrequest needs method, url and referenceId at [line:1, column:2]")
+            raise refuse(
+                400, "JSON_PARSER_ERROR", "A subrequest needs method, url and referenceId at [line:1, column:2]"
+            )
     many = sum(bool(_HEAVY.search(item["url"])) for item in requests)
     if heavy and many > MAX_HEAVY:
-        message = f"The request exceeds the limit of {MAX_HEAVY} query, queryAll and sObject Collections subrequests; it has {many}."
+        kinds = "query, queryAll and sObject Collections subrequests"
+        message = f"The request exceeds the limit of {MAX_HEAVY} {kinds}; it has {many}."
         raise refuse(400, "BAD_REQUEST", message)
     return requests
 
@@ -125,22 +130,27 @@ def _run(org: Org, call: Call, item: Mapping[str, Any], done: Mapping[str, dict[
     return _result(reference, subrequest(org, call, item["method"].upper(), url, body, headers))
 
 
-def _run_all(org: Org, call: Call, requests: Sequence[Mapping[str, Any]], *, all_or_none: bool) -> tuple[list[dict[str, Any]], bool]:
+def _run_all(
+    org: Org, call: Call, requests: Sequence[Mapping[str, Any]], *, all_or_none: bool
+) -> tuple[list[dict[str, Any]], bool]:
     done: dict[str, dict[str, Any]] = {}
     if not all_or_none:
         for item in requests:
             done[item["referenceId"]] = _run(org, call, item, done)
-        return list(done.values()), all(result["httpStatusCode"] < 400 for result in done.values())  # noqa: PLR2004
+        return list(done.values()), all(result["httpStatusCode"] < 400 for result in done.values())
     failed = None
     try:
         with saving(org, call):
             for item in requests:
                 result = done[item["referenceId"]] = _run(org, call, item, done)
-                if result["httpStatusCode"] >= 400 or _has_failed_rows(result):  # noqa: PLR2004  # HTTP errors
+                if result["httpStatusCode"] >= 400 or _has_failed_rows(result):  # HTTP errors
                     failed = item["referenceId"]
-                    raise _RollBackError
+                    raise _RollBackError  # noqa: TRY301  # it has to leave the frame of the saves, to undo them
     except _RollBackError:
-        results = [done[item["referenceId"]] if item["referenceId"] == failed else _halted(item["referenceId"], _ROLLED_BACK) for item in requests]
+        results = [
+            done[item["referenceId"]] if item["referenceId"] == failed else _halted(item["referenceId"], _ROLLED_BACK)
+            for item in requests
+        ]
         return results, False
     return list(done.values()), True
 
@@ -169,7 +179,9 @@ def graph(org: Org, call: Call) -> Answer:
     graphs = call.object().get("graphs")
     if not isinstance(graphs, list) or len(graphs) > MAX_GRAPHS:
         raise refuse(400, "INVALID_INPUT", f"graphs must be a list of at most {MAX_GRAPHS}")
-    checked = [(str(item.get("graphId")), _check(item.get("compositeRequest"), MAX_NODES, heavy=False)) for item in graphs]
+    checked = [
+        (str(item.get("graphId")), _check(item.get("compositeRequest"), MAX_NODES, heavy=False)) for item in graphs
+    ]
     nodes = sum(len(requests) for _, requests in checked)
     if nodes > MAX_NODES:
         raise refuse(400, "INVALID_INPUT", f"The request has {nodes} nodes; at most {MAX_NODES} are allowed")
@@ -187,17 +199,20 @@ def batch(org: Org, call: Call) -> Answer:
     requests = body.get("batchRequests")
     if not isinstance(requests, list) or not 0 < len(requests) <= MAX_SUBREQUESTS:
         raise refuse(400, "BAD_REQUEST", f"batchRequests must be a list of 1 to {MAX_SUBREQUESTS} subrequests")
-    halt, results = body.get("haltOnError") is True, []
+    halt = body.get("haltOnError") is True
+    results: list[dict[str, Any]] = []
     for item in requests:
-        if halt and any(result["statusCode"] >= 400 for result in results):  # noqa: PLR2004  # HTTP errors
+        if halt and any(result["statusCode"] >= 400 for result in results):  # HTTP errors
             message = "Batch processing has halted because a previous subrequest failed"
-            results.append({"statusCode": 412, "result": [{"errorCode": "BATCH_PROCESSING_HALTED", "message": message}]})
+            results.append(
+                {"statusCode": 412, "result": [{"errorCode": "BATCH_PROCESSING_HALTED", "message": message}]}
+            )
             continue
         url = str(item.get("url"))
         url = url if url.startswith("/") else f"/services/data/{url}"
         answer = subrequest(org, call, str(item.get("method")).upper(), url, item.get("richInput"), {})
         org.usage.count()
         results.append({"statusCode": answer.status, "result": answer.body})
-    failed = any(result["statusCode"] >= 400 for result in results)  # noqa: PLR2004  # HTTP errors
-    body = {"hasErrors": failed, "results": results}
-    return Answer(body=body, subrequests=len(requests), read_only=_reads_only(requests))
+    failed = any(result["statusCode"] >= 400 for result in results)  # HTTP errors
+    told = {"hasErrors": failed, "results": results}
+    return Answer(body=told, subrequests=len(requests), read_only=_reads_only(requests))

@@ -33,7 +33,12 @@ def _templates() -> Environment:
 def _page(org: Org, name: str, status: int = 200, **shown: Any) -> Answer:
     people = {"org_name": _name(org, "Organization", org.org_id), "user_name": _name(org, "User", org.crm_user)}
     html = _templates().get_template(name).render(**people, **shown)
-    return Answer(status, html.encode(), {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"}, _HTML)
+    return Answer(
+        status,
+        html.encode(),
+        {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'"},
+        _HTML,
+    )
 
 
 def _name(org: Org, object_name: str, record_id: str | None) -> str:
@@ -72,7 +77,8 @@ def contacts(org: Org, call: Call) -> Answer:
     counted = "0"
     if org.schema.get(_INTERACTION):
         counted = f'(SELECT COUNT(*) FROM "{_INTERACTION}" i WHERE i."Contact__c" = c."Id" AND i."IsDeleted" = 0)'
-    sql = f'SELECT {columns}, {counted} AS interactions FROM "Contact" c WHERE {where} ORDER BY c."SystemModstamp" DESC, c."Id" DESC LIMIT {_SHOWN}'
+    order = f'ORDER BY c."SystemModstamp" DESC, c."Id" DESC LIMIT {_SHOWN}'
+    sql = f'SELECT {columns}, {counted} AS interactions FROM "Contact" c WHERE {where} {order}'
     rows = [dict(row) for row in org.database.execute(sql, (like,) * 4)]
     total = org.database.one('SELECT COUNT(*) FROM "Contact" WHERE "IsDeleted" = 0')[0]
     return _page(org, "contacts.html", contacts=rows, total=total, wanted=wanted)
@@ -147,7 +153,9 @@ def reply(org: Org, call: Call, record_id: str) -> Answer:
     sobject = org.schema.get(_INTERACTION)
     if sobject is None:
         raise not_found("This org has no interactions")
-    latest = next((item for item in reversed(_interactions(org, record_id)) if item["Direction__c"] == "Inbound"), {})
+    latest: dict[str, Any] = next(
+        (item for item in reversed(_interactions(org, record_id)) if item["Direction__c"] == "Inbound"), {}
+    )
     same = {name: latest.get(name) for name in ("Channel__c", "Connection__c", "Conversation__c")}
     record = {
         **{name: value for name, value in same.items() if value is not None},

@@ -6,8 +6,9 @@ Source: SOAP API Developer Guide, v60.0; login() is gone from v65.0 on (release 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 from attrs import evolve
@@ -30,10 +31,6 @@ _ENVELOPE = (
 )
 
 
-class _FaultError(Exception):
-    """A SOAP fault: code and message."""
-
-
 def _answer(inner: str, status: int = 200) -> Answer:
     return Answer(status, _ENVELOPE.format(inner).encode(), {}, _XML)
 
@@ -48,15 +45,15 @@ def _fault(code: str, message: str) -> Answer:
     )
 
 
-def _local(element: ElementTree.Element) -> str:
+def _local(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _texts(element: ElementTree.Element, name: str) -> list[str]:
+def _texts(element: ET.Element, name: str) -> list[str]:
     return [(found.text or "").strip() for found in element.iter() if _local(found) == name]
 
 
-def _one(element: ElementTree.Element, name: str) -> str:
+def _one(element: ET.Element, name: str) -> str:
     return next(iter(_texts(element, name)), "")
 
 
@@ -67,31 +64,28 @@ def soap(org: Org, call: Call, kind: str, version: str, org_id: str = "") -> Ans
     if b"<!DOCTYPE" in call.body or b"<!ENTITY" in call.body:
         return _fault("INVALID_TYPE", "document type declarations are not taken")
     try:
-        envelope = ElementTree.fromstring(call.body)  # noqa: S314  # no entities: refused above
-    except ElementTree.ParseError as error:
+        envelope = ET.fromstring(call.body)  # noqa: S314  # no entities: refused above
+    except ET.ParseError as error:
         return _fault("UNKNOWN_EXCEPTION", f"not XML: {error}")
     body = next((part for part in envelope if _local(part) == "Body"), None)
     if body is None or not len(body):
         return _fault("UNKNOWN_EXCEPTION", "no SOAP body")
     operation = body[0]
-    try:
-        if _local(operation) == "login":
-            return _login(org, call, operation, kind, version)
-        handler = _OPERATIONS.get(_local(operation))
-        if handler is None:
-            raise _FaultError("INVALID_OPERATION_WITH_EXPIRED_PASSWORD", f"{_local(operation)} is not simulated over SOAP")
-        actor = org.sessions.user_of(_one(envelope, "sessionId"))
-        if actor is None:
-            raise _FaultError("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
-        with org.saving(evolve(org.api_actor, user_id=actor)) as work:
-            results = [_result(lambda part=part: handler(org, work, part), work) for part in _parts(operation)]
-    except _FaultError as error:
-        return _fault(*error.args)
+    if _local(operation) == "login":
+        return _login(org, call, operation, kind, version)
+    handler = _OPERATIONS.get(_local(operation))
+    if handler is None:
+        return _fault("INVALID_OPERATION", f"{_local(operation)} is not simulated over SOAP")
+    actor = org.sessions.user_of(_one(envelope, "sessionId"))
+    if actor is None:
+        return _fault("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
+    with org.saving(evolve(org.api_actor, user_id=actor)) as work:
+        results = [_result(partial(handler, org, work, part), work) for part in operation]
     name = _local(operation)
     return _answer(f"<{name}Response>{''.join(f'<result>{result}</result>' for result in results)}</{name}Response>")
 
 
-def _login(org: Org, call: Call, operation: ElementTree.Element, kind: str, version: str) -> Answer:
+def _login(org: Org, call: Call, operation: ET.Element, kind: str, version: str) -> Answer:
     if version.replace(".", "", 1).isdigit() and float(version) >= _LOGIN_GONE:
         return _fault("INVALID_OPERATION", "login() is not available in this API version; use OAuth")
     good = {org.options.password, org.options.password + org.options.security_token}
@@ -99,18 +93,14 @@ def _login(org: Org, call: Call, operation: ElementTree.Element, kind: str, vers
         message = "Invalid username, password, security token; or user locked out."
         return _fault("INVALID_LOGIN", message)
     server = f"{call.base_url}/services/Soap/{kind}/{version}/{org.org_id[:15]}"
-    info = f"<userInfo><organizationId>{org.org_id}</organizationId><userId>{org.integration_user}</userId><userName>{escape(org.options.username)}</userName></userInfo>"
+    who = f"<userId>{org.integration_user}</userId><userName>{escape(org.options.username)}</userName>"
+    info = f"<userInfo><organizationId>{org.org_id}</organizationId>{who}</userInfo>"
     return _answer(
         f"<loginResponse><result><metadataServerUrl>{server.replace('/u/', '/m/')}</metadataServerUrl>"
         f"<passwordExpired>false</passwordExpired><sandbox>false</sandbox><serverUrl>{server}</serverUrl>"
         f"<sessionId>{org.sessions.open(org.integration_user)}</sessionId><userId>{org.integration_user}</userId>{info}"
         f"</result></loginResponse>",
     )
-
-
-def _parts(operation: ElementTree.Element) -> list[ElementTree.Element]:
-    """Return the elements that have one result each; an undelete takes ids side by side."""
-    return list(operation)
 
 
 def _result(do: Callable[[], str], work: Work) -> str:
@@ -133,7 +123,7 @@ def _known(org: Org, record_id: str) -> tuple[Any, str]:
     return sobject, wide
 
 
-def _merge(org: Org, work: Work, part: ElementTree.Element) -> str:
+def _merge(org: Org, work: Work, part: ET.Element) -> str:
     master = next((child for child in part if _local(child) == "masterRecord"), part)
     sobject, master_id = _known(org, _one(master, "Id"))
     losers = [_known(org, text)[1] for text in _texts(part, "recordToMergeIds")]
@@ -142,7 +132,7 @@ def _merge(org: Org, work: Work, part: ElementTree.Element) -> str:
     return f"<id>{master_id}</id>{gone}" + "".join(f"<updatedRelatedIds>{child}</updatedRelatedIds>" for child in moved)
 
 
-def _convert(org: Org, work: Work, part: ElementTree.Element) -> str:
+def _convert(org: Org, work: Work, part: ET.Element) -> str:
     skip = _one(part, "doNotCreateOpportunity") == "true"
     sobject, lead_id = _known(org, _one(part, "leadId"))
     name = _one(part, "opportunityName") or str((org.database.row(sobject, lead_id) or {}).get("Company"))
@@ -155,16 +145,17 @@ def _convert(org: Org, work: Work, part: ElementTree.Element) -> str:
         opportunity=None if skip else name,
     )
     opportunity = f"<opportunityId>{made.opportunity_id}</opportunityId>" if made.opportunity_id else ""
-    return f"<accountId>{made.account_id}</accountId><contactId>{made.contact_id}</contactId><leadId>{lead_id}</leadId>{opportunity}"
+    people = f"<accountId>{made.account_id}</accountId><contactId>{made.contact_id}</contactId>"
+    return f"{people}<leadId>{lead_id}</leadId>{opportunity}"
 
 
-def _undelete(org: Org, work: Work, part: ElementTree.Element) -> str:
+def _undelete(org: Org, work: Work, part: ET.Element) -> str:
     sobject, record_id = _known(org, (part.text or "").strip())
     deletes.undelete(work, sobject, record_id)
     return f"<id>{record_id}</id>"
 
 
-_OPERATIONS: dict[str, Callable[[Org, Work, ElementTree.Element], str]] = {
+_OPERATIONS: dict[str, Callable[[Org, Work, ET.Element], str]] = {
     "merge": _merge,
     "convertLead": _convert,
     "undelete": _undelete,

@@ -18,10 +18,34 @@ from crocevia_salesforce.simulator.org import Org
 from crocevia_salesforce.simulator.schema import SObject
 
 _GLOBAL_KEYS = (
-    "activateable associateEntityType associateParentEntity createable custom customSetting deepCloneable deletable "
-    "deprecatedAndHidden feedEnabled hasSubtypes isInterface isSubtype keyPrefix label labelPlural layoutable mergeable "
-    "mruEnabled name queryable replicateable retrieveable searchable triggerable undeletable updateable"
-).split()
+    "activateable",
+    "associateEntityType",
+    "associateParentEntity",
+    "createable",
+    "custom",
+    "customSetting",
+    "deepCloneable",
+    "deletable",
+    "deprecatedAndHidden",
+    "feedEnabled",
+    "hasSubtypes",
+    "isInterface",
+    "isSubtype",
+    "keyPrefix",
+    "label",
+    "labelPlural",
+    "layoutable",
+    "mergeable",
+    "mruEnabled",
+    "name",
+    "queryable",
+    "replicateable",
+    "retrieveable",
+    "searchable",
+    "triggerable",
+    "undeletable",
+    "updateable",
+)
 _UPSERT_TELLS_SINCE = 46.0
 """From this version on an upsert answers 200 with ``created``. Source: REST API release notes, Summer '19 (v46.0)."""
 _VERSION_IN_PATH = re.compile(r"/v(?:\d\d|xx)\.0/")
@@ -116,7 +140,8 @@ def read_record(org: Org, call: Call, sobject: SObject, record_id: str) -> dict[
     """
     asked = [part.strip() for part in call.params.get("fields", "").split(",") if part.strip()]
     names = wanted_fields(sobject, asked) if asked else [entry.name for entry in sobject.fields.values()]
-    soql = f"SELECT {', '.join(dict.fromkeys([*names, *(['Id'] if asked and 'Id' not in names else [])]))} FROM {sobject.name} WHERE Id = '{record_id}'"
+    selected = ", ".join(dict.fromkeys([*names, "Id"]))
+    soql = f"SELECT {selected} FROM {sobject.name} WHERE Id = '{record_id}'"
     records = org.runner.query(org.visible, soql, call.version, all_rows=True).records
     if not records:
         raise not_found()
@@ -138,7 +163,8 @@ def deleted(org: Org, call: Call, name: str) -> Answer:
     """Ids deleted in a time span; merged ones too."""
     sobject = named(org, name)
     start, end = _span(org, call, days=15)
-    sql = f'SELECT "Id", "SystemModstamp" FROM "{sobject.name}" WHERE "SystemModstamp" >= ? AND "SystemModstamp" < ? AND "IsDeleted" = 1'
+    where = '"SystemModstamp" >= ? AND "SystemModstamp" < ? AND "IsDeleted" = 1'
+    sql = f'SELECT "Id", "SystemModstamp" FROM "{sobject.name}" WHERE {where}'
     found = [{"id": row[0], "deletedDate": row[1]} for row in org.database.execute(sql, (start, end))]
     earliest = clock.stamp(org.clock.now() - timedelta(days=15))
     return Answer(body={"deletedRecords": found, "earliestDateAvailable": earliest, "latestDateCovered": end})
@@ -161,7 +187,11 @@ def _span(org: Org, call: Call, days: int) -> tuple[str, str]:
     start, end = moments
     end = min(end, org.clock.now().replace(second=0, microsecond=0))
     if start >= end:
-        raise refuse(400, "INVALID_REPLICATION_DATE", "startDate before org replication enabled date or endDate is not after startDate")
+        raise refuse(
+            400,
+            "INVALID_REPLICATION_DATE",
+            "startDate before org replication enabled date or endDate is not after startDate",
+        )
     if start < org.clock.now() - timedelta(days=days):
         raise refuse(400, "INVALID_REPLICATION_DATE", f"startDate cannot be more than {days} days ago")
     return clock.stamp(start), clock.stamp(end)
@@ -245,7 +275,9 @@ def upsert(org: Org, call: Call, name: str, field: str, key: str = "") -> Answer
     saves.check_body_without_key(record, by.name)
     with saving(org, call) as work:
         try:
-            if call.params.get("updateOnly", "").lower() == "true" and not saves.find_by_key(work, sobject, by, unquote(key)):
+            if call.params.get("updateOnly", "").lower() == "true" and not saves.find_by_key(
+                work, sobject, by, unquote(key)
+            ):
                 raise not_found()
             record_id, created = saves.upsert(work, sobject, by, unquote(key), record)
         except AmbiguousKeyError as error:

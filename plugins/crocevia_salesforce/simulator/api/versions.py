@@ -15,7 +15,7 @@ _RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
 def _label(version: int) -> str:
     """Return a release's name: 60 is Spring '24, three releases a year, Winter named after the next."""
     season = version % 3
-    year = 24 + (version - 60) // 3 + (1 if season == 2 else 0)  # noqa: PLR2004  # Winter
+    year = 24 + (version - 60) // 3 + (1 if season == 2 else 0)  # Winter
     return f"{_SEASONS[season]} '{year:02d}"
 
 
@@ -23,7 +23,9 @@ def _label(version: int) -> str:
 def versions(org: Org, call: Call) -> Answer:
     """List the versions, open to all."""
     del org, call
-    listed = [{"label": _label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in range(_FIRST, _LAST + 1)]
+    listed = [
+        {"label": _label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"} for n in range(_FIRST, _LAST + 1)
+    ]
     return Answer(body=listed)
 
 

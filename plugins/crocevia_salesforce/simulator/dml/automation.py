@@ -128,7 +128,10 @@ def _duplicate_result(
             "fieldDiffs": [],
             "matchConfidence": 100.0,
             "record": {
-                "attributes": {"type": sobject.name, "url": f"/services/data/v60.0/sobjects/{sobject.name}/{match['Id']}"},
+                "attributes": {
+                    "type": sobject.name,
+                    "url": f"/services/data/v60.0/sobjects/{sobject.name}/{match['Id']}",
+                },
                 **{field.name: values.to_json(field, match[field.name]) for field in shown if field.is_stored},
             },
         }

@@ -17,8 +17,18 @@ from crocevia_salesforce.simulator.errors import refuse_row
 from crocevia_salesforce.simulator.schema import SObject
 
 _SAME_NAMES = (
-    "FirstName LastName Salutation Title Email Phone MobilePhone Description LeadSource HasOptedOutOfEmail DoNotCall"
-).split()
+    "FirstName",
+    "LastName",
+    "Salutation",
+    "Title",
+    "Email",
+    "Phone",
+    "MobilePhone",
+    "Description",
+    "LeadSource",
+    "HasOptedOutOfEmail",
+    "DoNotCall",
+)
 _ADDRESS = ("Street", "City", "State", "PostalCode", "Country")
 
 
@@ -65,7 +75,12 @@ def convert_lead(
             contact_id = saves.create(work, objects["Contact"], contact)
         opportunity_id = None
         if opportunity is not None:
-            made = {"Name": opportunity, "AccountId": account_id, "StageName": "Prospecting", "CloseDate": work.stamp[:10]}
+            made = {
+                "Name": opportunity,
+                "AccountId": account_id,
+                "StageName": "Prospecting",
+                "CloseDate": work.stamp[:10],
+            }
             opportunity_id = saves.create(work, _need(work, "Opportunity"), made)
         _close(work, objects["Lead"], lead, status, Converted(account_id, contact_id, opportunity_id))
     return Converted(account_id, contact_id, opportunity_id)
@@ -85,7 +100,7 @@ def _account(account: SObject, lead: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _contact(contact: SObject, lead: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the contact of a lead: standard fields; custom ones go over only where an administrator has mapped them."""
+    """Return the contact of a lead: standard fields; custom ones only go over where an administrator mapped them."""
     pairs = [(name, name) for name in _SAME_NAMES] + [(part, f"Mailing{part}") for part in _ADDRESS]
     found = {}
     for name, target in pairs:

@@ -59,16 +59,16 @@ def _clear(work: Work, parent_id: str, child: SObject, field: Field, child_id: s
 def _children(work: Work, parent: SObject) -> Iterator[tuple[SObject, Field]]:
     for child in work.full.objects.values():
         for field in child.fields.values():
-            if field.type == "reference" and field.createable and parent.name in field.references:
-                if child.field("Id"):
-                    yield child, field
+            leads_here = field.type == "reference" and field.createable and parent.name in field.references
+            if leads_here and child.field("Id"):
+                yield child, field
 
 
 def undelete(work: Work, sobject: SObject, record_id: str) -> None:
     """Take a record out of the recycle bin, with the lookups that its deletion emptied.
 
     Raises:
-        ApiError: UNDELETE_FAILED, when it is not in the bin, or was merged away; DUPLICATE_VALUE, when its key is taken.
+        ApiError: UNDELETE_FAILED, when it is not in the bin, or was merged away; DUPLICATE_VALUE for a taken key.
     """
     row = work.database.row(sobject, record_id)
     if row is None or not row["IsDeleted"] or row.get("MasterRecordId"):

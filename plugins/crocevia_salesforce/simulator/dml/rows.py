@@ -123,7 +123,9 @@ def _parent_id(work: Work, sobject: SObject, parent: Field, name: str, value: Ma
     key = values.to_column(key_field, value[keys[0]])
     found = work.database.find(target, key_field, key)
     if not found:
-        message = f"Foreign key external ID: {value[keys[0]]} not found for field {key_field.name} in entity {target.name}"
+        message = (
+            f"Foreign key external ID: {value[keys[0]]} not found for field {key_field.name} in entity {target.name}"
+        )
         raise refuse_row("INVALID_FIELD", message)
     if len(found) > 1:
         raise refuse_row("INVALID_FIELD", f"More than one record found for external id field: [{', '.join(found)}]")

@@ -43,7 +43,11 @@ def parse(statement: str) -> Query:
         ApiError: MALFORMED_QUERY, or QUERY_TOO_COMPLICATED for one that is too long.
     """
     if len(statement) > MAX_STATEMENT:
-        raise refuse(400, "QUERY_TOO_COMPLICATED", "Query is either selecting too many fields or the filter conditions are too complicated.")
+        raise refuse(
+            400,
+            "QUERY_TOO_COMPLICATED",
+            "Query is either selecting too many fields or the filter conditions are too complicated.",
+        )
     parser = _Parser(statement)
     query = parser.query()
     parser.expect_end()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from attrs import define, field
 
@@ -13,7 +12,7 @@ from crocevia_salesforce.simulator.errors import refuse
 from crocevia_salesforce.simulator.schema import Field, Schema
 from crocevia_salesforce.simulator.soql.lexer import malformed, pointed
 from crocevia_salesforce.simulator.soql.project import Projection
-from crocevia_salesforce.simulator.soql.resolve import Source
+from crocevia_salesforce.simulator.soql.resolve import APPEND, Source
 from crocevia_salesforce.simulator.soql.syntax import Aggregate, Fields, Order, Path, Query, TypeOf
 from crocevia_salesforce.simulator.soql.where import Conditions, Sql
 
@@ -85,7 +84,8 @@ class Plan:
         wanted = item.source.lower()
         found = next((entry for entry in self.source.sobject.children if entry.name.lower() == wanted), None)
         if found is None or self.schema.get(found.child) is None:
-            message = f"Didn't understand relationship '{item.source}' in FROM part of query call. If you are attempting to use a custom relationship, be sure to append the '__r' after the custom relationship name. Please reference your WSDL or the describe call for the appropriate names."
+            message = f"Didn't understand relationship '{item.source}' in FROM part of query call."
+            message += APPEND.format("relationship", "__r", "custom relationship name")
             raise refuse(400, "INVALID_TYPE", pointed(self.statement, item.source_at, message))
         self.children.append((found.name, found.child, item, found.field))
 
@@ -137,9 +137,11 @@ class Plan:
     def _semi_join(self, query: Query) -> tuple[Sql, Field]:
         inner = Plan(self.schema, query, self.statement, self.now, self.all_rows, alias=self.alias + "s")
         if len(query.select) != 1 or len(inner.projection.root.order) != 1 or query.order or query.limit is not None:
-            raise malformed(self.statement, query.at, "a semi-join selects exactly one field, with no ORDER BY and no LIMIT")
+            raise malformed(
+                self.statement, query.at, "a semi-join selects exactly one field, with no ORDER BY and no LIMIT"
+            )
         columns = inner.projection.columns
-        (_, selected), = inner.projection.walk()
+        ((_, selected),) = inner.projection.walk()
         joins = " ".join(inner.source.join_sql)
         text, parameters = inner.where
         table = quote(inner.source.sobject.name)

@@ -12,7 +12,11 @@ from crocevia_salesforce.simulator.soql.syntax import Path
 
 MAX_PARENT_LEVELS = 5
 """Levels of child-to-parent relationships. Source: SOQL and SOSL Reference, "Relationship Query Limits", v60.0."""
-_APPEND = " If you are attempting to use a custom {}, be sure to append the '{}' after the {}. Please reference your WSDL or the describe call for the appropriate names."
+APPEND = (
+    " If you are attempting to use a custom {}, be sure to append the '{}' after the {}. Please reference your WSDL or "
+    "the describe call for the appropriate names."
+)
+"""What every error of a name that does not exist ends with (recorded)."""
 _TYPE = {"type": "string", "name": "Type", "length": 40, "filterable": True}
 
 
@@ -33,17 +37,21 @@ class Source:
         """Open an object by the name that FROM gives it."""
         sobject = schema.get(name)
         if sobject is None or not sobject.describe.get("queryable", True):
-            message = f"sObject type '{name}' is not supported." + _APPEND.format("object", "__c", "entity name")
+            message = f"sObject type '{name}' is not supported." + APPEND.format("object", "__c", "entity name")
             raise refuse(400, "INVALID_TYPE", pointed(statement, at, message))
         return cls(schema, sobject, statement, alias, written)
 
     def no_column(self, path: Path, sobject: SObject) -> ApiError:
         """Return INVALID_FIELD for a name that the object has not."""
-        message = f"No such column '{path.names[-1]}' on entity '{sobject.name}'." + _APPEND.format("field", "__c", "custom field name")
+        message = f"No such column '{path.names[-1]}' on entity '{sobject.name}'." + APPEND.format(
+            "field", "__c", "custom field name"
+        )
         return refuse(400, "INVALID_FIELD", pointed(self.statement, path.at, message))
 
     def _no_relationship(self, name: str, path: Path) -> ApiError:
-        message = f"Didn't understand relationship '{name}' in field path." + _APPEND.format("relationship", "__r", "custom relationship name")
+        message = f"Didn't understand relationship '{name}' in field path." + APPEND.format(
+            "relationship", "__r", "custom relationship name"
+        )
         return refuse(400, "INVALID_FIELD", pointed(self.statement, path.at, message))
 
     def strip(self, path: Path) -> Path:
@@ -102,5 +110,7 @@ class Source:
         found = [(target, entry) for target in targets if (entry := target.field(last))]
         if not found:
             raise self.no_column(path, targets[0])
-        parts = [f'(SELECT {quote(entry.name)} FROM {quote(target.name)} WHERE "Id" = {column})' for target, entry in found]
+        parts = [
+            f'(SELECT {quote(entry.name)} FROM {quote(target.name)} WHERE "Id" = {column})' for target, entry in found
+        ]
         return f"COALESCE({', '.join([*parts, 'NULL'])})", found[0][1]

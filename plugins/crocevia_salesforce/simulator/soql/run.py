@@ -22,7 +22,10 @@ from crocevia_salesforce.simulator.soql.syntax import TypeOf
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS sim_cursors (id TEXT PRIMARY KEY, soql TEXT, all_rows INTEGER, total INTEGER)",
-    "CREATE TABLE IF NOT EXISTS sim_cursor_rows (cursor TEXT, position INTEGER, id TEXT, PRIMARY KEY (cursor, position)) WITHOUT ROWID",
+    (
+        "CREATE TABLE IF NOT EXISTS sim_cursor_rows "
+        "(cursor TEXT, position INTEGER, id TEXT, PRIMARY KEY (cursor, position)) WITHOUT ROWID"
+    ),
 )
 MAX_CURSORS = 10
 """Open locators; an eleventh closes the oldest. Source: SOQL and SOSL Reference, "SOQL and SOSL Limits", v60.0."""
@@ -84,7 +87,7 @@ class Runner:
         if len(rows) <= batch:
             return Page(len(rows), self._records(plan, rows, version), None, plan)
         found.close()
-        cursor, total = self._open(plan, soql, all_rows)
+        cursor, total = self._open(plan, soql)
         return Page(total, self._records(plan, rows[:batch], version), f"{cursor}-{batch}", plan)
 
     def more(self, schema: Schema, locator: str, version: str, batch: int = 2_000) -> Page:
@@ -121,7 +124,7 @@ class Runner:
         sql = plan.page_sql(", ".join(plan.projection.columns))
         return self._records(plan, self.database.execute(sql, (cursor, start, end)).fetchall(), version)
 
-    def _open(self, plan: Plan, soql: str, all_rows: bool) -> tuple[str, int]:
+    def _open(self, plan: Plan, soql: str) -> tuple[str, int]:
         cursor = mint("0r8", self.database.next_number("sim_cursors"))
         with self.database.transaction():
             oldest = "SELECT id FROM sim_cursors ORDER BY id DESC LIMIT -1 OFFSET ?"
@@ -129,17 +132,24 @@ class Runner:
                 self.database.execute("DELETE FROM sim_cursor_rows WHERE cursor = ?", (closing[0],))
                 self.database.execute("DELETE FROM sim_cursors WHERE id = ?", (closing[0],))
             total = self.snapshot(plan, cursor)
-            self.database.execute("INSERT INTO sim_cursors VALUES (?, ?, ?, ?)", (cursor, soql, all_rows, total))
+            self.database.execute("INSERT INTO sim_cursors VALUES (?, ?, ?, ?)", (cursor, soql, plan.all_rows, total))
         return cursor, total
 
     def _groups(self, plan: Plan) -> Page:
         sql, parameters = plan.rows_sql(", ".join(column for _, column, _ in plan.aggregates))
         rows = self.database.execute(sql, parameters).fetchmany(MAX_GROUPS + 1)
         if len(rows) > MAX_GROUPS:
-            raise refuse(400, "EXCEEDED_ID_LIMIT", "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch")
+            raise refuse(
+                400,
+                "EXCEEDED_ID_LIMIT",
+                "Aggregate query does not support queryMore(), use LIMIT to restrict the results to a single batch",
+            )
         records = [
             {"attributes": {"type": "AggregateResult"}}
-            | {name: values.to_json(field, value) if field else value for (name, _, field), value in zip(plan.aggregates, row, strict=True)}
+            | {
+                name: values.to_json(field, value) if field else value
+                for (name, _, field), value in zip(plan.aggregates, row, strict=True)
+            }
             for row in rows
         ]
         return Page(len(records), records, None, plan)
@@ -148,7 +158,9 @@ class Runner:
         records = [plan.projection.record(row, version) for row in rows]
         keys = [row[0] for row in rows]
         for name, child, query, column in plan.children:
-            inner = Plan(plan.schema, evolve(query, source=child), plan.statement, plan.now, plan.all_rows, "c", (column, keys))
+            inner = Plan(
+                plan.schema, evolve(query, source=child), plan.statement, plan.now, plan.all_rows, "c", (column, keys)
+            )
             if inner.is_aggregate or inner.children:
                 raise malformed(plan.statement, query.at, "child queries select fields only")
             self._attach(records, keys, name, inner, column, version)
@@ -156,7 +168,9 @@ class Runner:
             self._attach_types(records, [row[at] for row in rows], type_of, reference, plan, version)
         return records
 
-    def _attach(self, records: list[dict[str, Any]], keys: list[str], name: str, inner: Plan, column: str, version: str) -> None:
+    def _attach(
+        self, records: list[dict[str, Any]], keys: list[str], name: str, inner: Plan, column: str, version: str
+    ) -> None:
         limit, inner.query = inner.query.limit, evolve(inner.query, limit=None, offset=None)
         sql, parameters = inner.rows_sql(", ".join([*inner.projection.columns, f'{inner.alias}."{column}"']))
         found: dict[str, list[dict[str, Any]]] = {}
@@ -169,7 +183,13 @@ class Runner:
             record[name] = {"totalSize": len(rows), "done": True, "records": rows} if rows else None
 
     def _attach_types(
-        self, records: list[dict[str, Any]], targets: list[str | None], item: TypeOf, reference: Field, plan: Plan, version: str
+        self,
+        records: list[dict[str, Any]],
+        targets: list[str | None],
+        item: TypeOf,
+        reference: Field,
+        plan: Plan,
+        version: str,
     ) -> None:
         branches = {name.lower(): paths for name, paths in item.branches}
         found: dict[str, dict[str, Any]] = {}

@@ -70,7 +70,9 @@ class Conditions:
     def _comparison(self, condition: Comparison) -> Sql:
         if isinstance(condition.left, Aggregate):
             if self.aggregate is None:
-                raise malformed(self.source.statement, condition.left.at, "Grouped expressions are allowed only in HAVING")
+                raise malformed(
+                    self.source.statement, condition.left.at, "Grouped expressions are allowed only in HAVING"
+                )
             column, field = self.aggregate(condition.left)
             if field is None:
                 return f"({column} {condition.operator} ?)", [float(condition.right.text)]
@@ -91,7 +93,9 @@ class Conditions:
 
     def _null(self, column: str, field: Field, condition: Comparison) -> Sql:
         if condition.operator not in {"=", "!="}:
-            raise malformed(self.source.statement, condition.right.at, f"invalid operator for null: {condition.operator}")
+            raise malformed(
+                self.source.statement, condition.right.at, f"invalid operator for null: {condition.operator}"
+            )
         if field.type == "boolean":
             raise self._wrong_type(field, condition.right)
         return f"({column} IS {'' if condition.operator == '=' else 'NOT '}NULL)", []
@@ -137,7 +141,9 @@ class Conditions:
     def _includes(self, column: str, field: Field, condition: Membership) -> Sql:
         if field.type != "multipicklist" or isinstance(condition.values, Query):
             message = f"{condition.operator.lower()} operator only valid on multipicklist"
-            raise refuse(400, "INVALID_QUERY_FILTER_OPERATOR", pointed(self.source.statement, condition.left.at, message))
+            raise refuse(
+                400, "INVALID_QUERY_FILTER_OPERATOR", pointed(self.source.statement, condition.left.at, message)
+            )
         anyof, values = [], []
         for literal in condition.values:
             together = literal.text.split(";")
@@ -149,7 +155,11 @@ class Conditions:
     def _wrong_type(self, field: Field, literal: Literal) -> ApiError:
         kind = {"datetime": "dateTime", "int": "int"}.get(field.type, field.type)
         kind = "string" if field.is_text else kind
-        tail = "and should be enclosed in quotes" if field.is_text or kind == "reference" else "and should not be enclosed in quotes"
+        tail = (
+            "and should be enclosed in quotes"
+            if field.is_text or kind == "reference"
+            else "and should not be enclosed in quotes"
+        )
         message = f"value of filter criterion for field '{field.name}' must be of type {kind} {tail}"
         return refuse(400, "INVALID_FIELD", pointed(self.source.statement, literal.at, message))
 
@@ -163,7 +173,9 @@ class Conditions:
             return None
         if field.type in {"id", "reference"}:
             return self._id(field, literal)
-        wanted = "string" if field.is_text or field.type == "time" else "number" if field.type in _NUMERIC else field.type
+        wanted = (
+            "string" if field.is_text or field.type == "time" else "number" if field.type in _NUMERIC else field.type
+        )
         if literal.kind != wanted:
             raise self._wrong_type(field, literal)
         if wanted == "boolean":
