@@ -15,11 +15,15 @@ from crocevia.cli.session import Session
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("crocevia.cli.init:init", "Write a commented crocevia.toml for the connectors that are installed."),
+    "run": ("crocevia.cli.run:run", "Run the daemon until it is told to stop."),
     "check": (
         "crocevia.cli.check:check",
         "Say of each connection and mapped field whether it is right, or what to do.",
     ),
     "plugins": ("crocevia.cli.plugins:plugins", "List plugins, their hooks and connectors, and what failed to load."),
+    "status": ("crocevia.cli.status:status", "Tell of each connection its health, its lag and its books."),
+    "show": ("crocevia.cli.show:show", "Show a customer by address: profile, records and the one timeline."),
+    "dead": ("crocevia.cli.dead:dead", "List, show and replay what could not be processed."),
     "translate": ("crocevia.cli.translate:translate", "Print what Crocevia makes of raw vendor input."),
 }
 """Name -> where it is and what it does, in the order of `--help`. One line adds a command."""

@@ -19,6 +19,8 @@ from crocevia.store.tables import journal, journal_subjects
 
 PENDING, DONE = 0, 1
 _INSERT = sa.insert(journal)
+_COLUMNS = ("connection", "source", "stream", "headers", "body", "received_at", "state", "leaves")
+_SQLITE_INSERT = f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
 _PAGE = (
     sa.select(journal)
     .where(journal.c.connection == sa.bindparam("connection"), journal.c.state == sa.text("0"))
@@ -39,6 +41,20 @@ class JournalRow:
 def append(connection: Connection, raws: Iterable[Raw]) -> None:
     """Write raws down, in order."""
     connection.execute(_INSERT, [_values(raw) for raw in raws])
+
+
+def commit(store: Store, raws: Sequence[Raw]) -> None:
+    """Write raws down, in order, in a transaction of their own.
+
+    Raises:
+        StoreError: none of them is kept.
+    """
+    if store.dialect == "sqlite":
+        with store.appending() as driver:
+            driver.executemany(_SQLITE_INSERT, [_row_values(raw) for raw in raws])
+    else:
+        with store.writing() as connection:
+            append(connection, raws)
 
 
 def pending(connection: Connection, name: str, kind: str, most: int) -> list[JournalRow]:
@@ -72,16 +88,20 @@ def link(store: Store, connection: Connection, pairs: Iterable[tuple[int, int]])
 
 
 def _values(raw: Raw) -> dict[str, object]:
-    return {
-        "connection": raw.connection,
-        "source": raw.source,
-        "stream": raw.stream,
-        "headers": dumps(raw.headers) if raw.headers else "{}",
-        "body": raw.body,
-        "received_at": to_us(raw.received_at),
-        "state": PENDING,
-        "leaves": None,
-    }
+    return dict(zip(_COLUMNS, _row_values(raw), strict=True))
+
+
+def _row_values(raw: Raw) -> tuple[object, ...]:
+    return (
+        raw.connection,
+        raw.source,
+        raw.stream,
+        dumps(raw.headers) if raw.headers else "{}",
+        raw.body,
+        to_us(raw.received_at),
+        PENDING,
+        None,
+    )
 
 
 def _row(row: sa.Row[tuple[object, ...]], kind: str) -> JournalRow:
@@ -157,8 +177,7 @@ class GroupCommit:
         failure: StoreError | None = None
         try:
             faults.reach("journal.before_commit")
-            with self._store.writing() as connection:
-                append(connection, [raw for raw, _ in group])
+            commit(self._store, [raw for raw, _ in group])
             faults.reach("journal.committed")
         except StoreError as error:
             failure = error

@@ -93,8 +93,9 @@ class Batch:
         """Let a profile hold a contact point, or strengthen the claim it has."""
         held = profile.claims.get(point.address)
         if held is None:
+            slot = _free_slot(profile, point) if slot is None else slot
             held = profiles.new_claim(self.ids, profile, point, self.now)
-            held.slot = _free_slot(profile, point) if slot is None else slot
+            held.slot = slot
             held.listed = listed
             held.shown_by = {self.live.name: point.verified}
             self.touched(profile, "contact_points")

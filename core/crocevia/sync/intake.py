@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
-from attrs import field, frozen
+import structlog
+from attrs import evolve, field, frozen
 
 from crocevia import faults
 from crocevia.errors import MalformedError, StoreError
@@ -33,6 +36,7 @@ from crocevia.sync.touches import Leaf, apply_revisions, apply_seen
 from crocevia.sync.world import Live, World
 
 MOST_RAWS = 256
+_log = structlog.get_logger("crocevia.intake")
 _TRANSLATE = "crocevia_translate_event"
 _RECORDS = (RecordChanged, RecordDeleted, RecordMerged)
 _REVISIONS = (InteractionRevised, InteractionRemoved, StatusReported)
@@ -40,7 +44,12 @@ _REVISIONS = (InteractionRevised, InteractionRemoved, StatusReported)
 
 @frozen
 class Parsed:
-    """A raw and what was made of it. `failure`: why nothing could be; `known`: leaves counted by an earlier parse."""
+    """A raw and what was made of it.
+
+    Attributes:
+        failure: Why nothing could be made of it; None when something was.
+        replays: For a raw that is parsed again, its leaves that are dead letters: only those are applied. None: all.
+    """
 
     row: JournalRow
     events: list[Event] = field(factory=list)
@@ -75,9 +84,11 @@ def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MO
     """
     with world.store.reading() as connection:
         rows = journal.pending(connection, live.name, live.kind, most)
+        again = dead.open_leaves(connection, [row.id for row in rows if row.leaves is not None])
     if not rows:
         return 0
-    _apply_or_split(world, live, [parse(world, live, row) for row in rows], lease)
+    parsed = [parse(world, live, row) for row in rows]
+    _apply_or_split(world, live, [evolve(one, replays=again.get(one.row.id, one.replays)) for one in parsed], lease)
     return len(rows)
 
 
@@ -96,20 +107,10 @@ def _apply_or_split(world: World, live: Live, parsed: Sequence[Parsed], lease: L
         one = parsed[0]
         if one.failure is not None:
             raise
+        _log.error("applying a raw failed", connection=live.name, raw=one.row.id, error=type(error).__name__, at=where(error))
         message = f"{live.name}: applying raw {one.row.id} failed ({type(error).__name__}); this is a bug: report it, then replay"
         letter = _letter(live, one.row, WHOLE_RAW, type(error).__name__, message)
-        apply(world, live, [Parsed(one.row, failure=letter)], lease)
-
-
-def replay(world: World, live: Live, raw_ids: Sequence[int], lease: Lease | None = None) -> int:
-    """Parse raws again, for those of their leaves that are dead letters; return how many raws."""
-    with world.store.reading() as connection:
-        rows = journal.read(connection, raw_ids, live.kind)
-        leaves = dead.open_leaves(connection, raw_ids)
-    again = [row for row in rows if row.id in leaves]
-    parsed = [parse(world, live, row) for row in again]
-    apply(world, live, [Parsed(p.row, p.events, p.failure, replays=leaves[p.row.id]) for p in parsed], lease)
-    return len(again)
+        apply(world, live, [Parsed(one.row, failure=letter, replays=one.replays)], lease)
 
 
 def apply(world: World, live: Live, parsed: Sequence[Parsed], lease: Lease | None) -> None:
@@ -154,6 +155,12 @@ def _account(batch: Batch, one: Parsed) -> list[Leaf]:
         else:
             found.append(Leaf(one.row.id, event))
     return found
+
+
+def where(error: BaseException) -> str:
+    """The innermost place of an error, without values: `"module.py:12 in function"`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
 
 
 _KNOWN = frozenset(EVENT_TYPES.values())

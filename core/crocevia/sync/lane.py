@@ -8,13 +8,13 @@ import structlog
 from attrs import define, field
 
 from crocevia.connector import Polls
-from crocevia.errors import AuthError, LeaseLostError, RemoteError, RetryableError
+from crocevia.errors import AuthError, CroceviaError, LeaseLostError, RemoteError, RetryableError
 from crocevia.store import announcements, connections, cursors, leases
 from crocevia.store.announcements import Announcement
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease
 from crocevia.sync import pull
-from crocevia.sync.intake import MOST_RAWS, take_in
+from crocevia.sync.intake import MOST_RAWS, take_in, where
 from crocevia.sync.push import Push
 from crocevia.sync.retry import Budget, backoff
 from crocevia.sync.send import Send
@@ -86,7 +86,9 @@ class Lane:
         before = self._lease
         now = self.world.now_us()
         if before is None or before.until - now < LEASE_S * _US // 2:
-            self._lease = leases.acquire(self.world.store, self.name, self.owner, now, LEASE_S * _US)
+            self._lease = leases.acquire(
+                self.world.store, self.name, self.owner, now, LEASE_S * _US, alone=self.world.alone
+            )
         if self._lease is None:
             return False
         if before is None or before.epoch != self._lease.epoch:
@@ -106,6 +108,12 @@ class Lane:
             more = self._remote(now) or more
         except RemoteError as error:
             self._unwell(error)
+            return more
+        except CroceviaError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a connector's bug makes its connection unwell, not the daemon
+            told = f"{self.name}: the connector failed ({type(error).__name__} at {where(error)}): report it"
+            self._unwell(RetryableError(told))
             return more
         self._well()
         return more

@@ -173,17 +173,23 @@ class Push:
         try:
             outcomes = writer.write(batch)
         except RejectedError as error:
-            if len(batch) == 1:
-                return [error]
-            half = len(batch) // 2
-            return [*self._write(writer, batch[:half]), *self._write(writer, batch[half:])]
+            return self._halved(writer, batch, error)
         except RemoteError as error:
             outcomes = [error] * len(batch)
+        except Exception as error:  # noqa: BLE001 - a connector's bug on one record must not stop the others
+            told = f"{self.live.name}: the connector failed ({type(error).__name__}) on {batch[0].key}; mend it, then replay"
+            return self._halved(writer, batch, RejectedError(told, code=type(error).__name__))
         faults.reach("push.called")
         if len(outcomes) != len(batch):
             told = OutcomeUnknownError(f"{self.live.name}: {len(batch)} writes got {len(outcomes)} outcomes")
             return [told] * len(batch)
         return list(outcomes)
+
+    def _halved(self, writer: WritesRecords, batch: Sequence[Write], error: RejectedError) -> list[Outcome]:
+        if len(batch) == 1:
+            return [error]
+        half = len(batch) // 2
+        return [*self._write(writer, batch[:half]), *self._write(writer, batch[half:])]
 
     # --- what came of them ------------------------------------------------------------------------------------------
 

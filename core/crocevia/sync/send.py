@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from attrs import define, field
 
 from crocevia import faults
 from crocevia.connector import SendsMessages
-from crocevia.errors import RemoteError, UndeliverableError
+from crocevia.errors import OutcomeUnknownError, RemoteError, UndeliverableError
 from crocevia.model import Attachment, ContactPoint, Message, Receipt, Template, from_us
-from crocevia.store import commands, dead, interactions
+from crocevia.store import commands, interactions
 from crocevia.store.commands import CommandRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.leases import Lease, fence
@@ -94,6 +93,9 @@ class Send:
             outcome: Receipt | RemoteError = channel.send(message)
         except RemoteError as error:
             outcome = error
+        except Exception as error:  # noqa: BLE001 - a connector's bug: nobody knows whether the message went
+            told = f"{self.live.name}: the connector failed ({type(error).__name__}) while sending {row.uid}"
+            outcome = OutcomeUnknownError(told)
         faults.reach("send.called")
         self._finish(row, outcome)
 
@@ -168,14 +170,3 @@ def _letter(row: CommandRow, error: RemoteError) -> DeadLetter:
         error=type(error).__name__ + (f" {error.code}" if error.code else ""),
         message=str(error),
     )
-
-
-def send_again(world: World, ids: Sequence[int]) -> int:
-    """Put dead or unknown commands back in the queue, because a person said so; return how many."""
-    with world.store.writing() as connection:
-        rows = [row for row in commands.load(connection, ids) if row.state in ("dead", "unknown", "refused")]
-        for row in rows:
-            row.state, row.due_at, row.attempts, row.error = "pending", 0, 0, None
-        commands.save(connection, rows)
-        dead.close(connection, "command", [row.id for row in rows])
-    return len(rows)

@@ -74,6 +74,7 @@ class World:
         lives: By connection name.
         listened: Hooks that somebody listens to; only those are announced.
         region: ISO country for phone numbers without a prefix.
+        alone: Whether this process is known to be the only one on the store, so that leases of dead ones are void.
     """
 
     store: Store
@@ -83,6 +84,7 @@ class World:
     clock: Clock = SYSTEM_CLOCK
     random: random.Random = SYSTEM_RANDOM
     listened: frozenset[str] = frozenset()
+    alone: bool = False
 
     def now_us(self) -> int:
         """The wall clock in microseconds."""

@@ -1,0 +1,48 @@
+"""Run the benchmarks, each in a process of its own so that none warms up or burdens another."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import multiprocessing
+import pkgutil
+from pathlib import Path
+from typing import Any
+
+import benchmarks
+
+Figure = dict[str, Any]
+
+
+def measured(module: str) -> dict[str, Figure]:
+    """The figures of one module."""
+    found: dict[str, Figure] = importlib.import_module(f"benchmarks.{module}").run()
+    return found
+
+
+def modules() -> list[str]:
+    """Every module that can be run."""
+    return sorted(found.name for found in pkgutil.iter_modules(benchmarks.__path__) if not found.name.startswith("_"))
+
+
+def main() -> None:
+    """Print each figure as it comes; write them all at the end."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=benchmarks.__doc__)
+    parser.add_argument("--json", type=Path, help="write {name: {value, unit, floor, ratio}} there")
+    parser.add_argument("--only", choices=modules(), action="append", help="run this module alone; may be repeated")
+    given = parser.parse_args()
+    figures: dict[str, Figure] = {}
+    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+        for module in given.only or modules():
+            for name, figure in pool.apply(measured, (module,)).items():
+                figures[name] = figure
+                floor = "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
+                print(f"{name:32} {figure['value']:>12.4g} {figure['unit']}{floor}", flush=True)
+    if given.json:
+        given.json.parent.mkdir(parents=True, exist_ok=True)
+        given.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""`crocevia dead`: what could not be processed, kept and replayable."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crocevia.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from crocevia.store import Store
+
+
+@click.group()
+def dead() -> None:
+    """List, show and replay what could not be processed."""
+
+
+@contextmanager
+def _store(session: Session) -> Iterator[Store]:
+    from crocevia.store import open_store
+
+    store = open_store(session.settings.core.store)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@dead.command("list")
+@click.option("--connection", "name", help="Of this connection only.")
+@pass_session
+def list_(session: Session, name: str | None) -> None:
+    """List dead letters, grouped by cause, with the ids to show or replay."""
+    from crocevia.store import dead as letters
+
+    with _store(session) as store, store.reading() as connection:
+        found = letters.listed(connection, name)
+    causes = Counter((one["connection"], one["what"], one["error"]) for one in found)
+    for (where, what, error), count in causes.most_common():
+        ids = [str(one["id"]) for one in found if (one["connection"], one["what"], one["error"]) == (where, what, error)]
+        shown = " ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")  # noqa: PLR2004 - as many as fit a line
+        click.echo(f"{where}: {count} x {what}: {error}: {shown}")
+    if not found:
+        click.echo("no dead letters")
+
+
+@dead.command()
+@click.argument("letter", type=int)
+@pass_session
+def show(session: Session, letter: int) -> None:
+    """Show one dead letter: what happened, where, and the next step. Never its content."""
+    from crocevia.model import from_us
+    from crocevia.store import dead as letters
+
+    with _store(session) as store, store.reading() as connection:
+        found = letters.read(connection, [letter])
+    if not found:
+        click.echo(f"there is no dead letter {letter}", err=True)
+        raise click.exceptions.Exit(1)
+    one = found[0]
+    click.echo(f"{one['connection']}: {one['what']} {one['ref_id']} {one['leaf']}".rstrip())
+    click.echo(f"{one['error']}: {one['message']}")
+    click.echo(f"since {from_us(one['at']).isoformat()}, {one['state']}")
+
+
+@dead.command()
+@click.argument("ids", nargs=-1, type=int)
+@click.option("--connection", "name", help="Everything of this connection.")
+@click.option("--all", "everything", is_flag=True, help="Everything.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@pass_session
+def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everything: bool, yes: bool) -> None:
+    """Queue dead letters again, by IDS, of a connection, or all; the daemon takes them up.
+
+    Nothing is doubled: each goes under its first key. Asks first, with the number.
+    """
+    from crocevia.store import dead as letters
+    from crocevia.sync.replay import replay as queue
+
+    if not ids and not name and not everything:
+        raise click.UsageError("name IDS, --connection NAME or --all")
+    with _store(session) as store:
+        with store.reading() as connection:
+            found: list[dict[str, Any]] = (
+                [one for one in letters.read(connection, ids) if one["state"] == "open"]
+                if ids
+                else letters.listed(connection, None if everything else name, most=1_000_000)
+            )
+        if found and not yes:
+            click.confirm(f"Replay {len(found)} dead letters?", abort=True)
+        count = queue(store, found) if found else 0
+    click.echo(f"{count} queued again")

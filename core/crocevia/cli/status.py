@@ -1,0 +1,101 @@
+"""`crocevia status`: each connection's health, lag and books."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from crocevia.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from crocevia.store import Store
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with every term of the books.")
+@pass_session
+def status(session: Session, *, as_json: bool) -> None:
+    """Tell of each connection its health, its lag and its books, as of now.
+
+    Reads the store; the daemon need not run. Exit code 1 when the books of a connection do not balance.
+    """
+    from crocevia.store import open_store
+
+    store = open_store(session.settings.core.store)
+    try:
+        found = report(store, sorted(session.settings.connections))
+    finally:
+        store.close()
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print(found)
+    if not all(one["balanced"] for one in found["connections"].values()):
+        raise click.exceptions.Exit(1)
+
+
+def report(store: Store, names: list[str]) -> dict[str, Any]:
+    """Health and books by connection, totals, and whether all is quiet.
+
+    `lag_s`: age of the oldest input not applied yet, in seconds; None when there is none.
+    """
+    import sqlalchemy as sa
+
+    from crocevia.clock import SYSTEM_CLOCK
+    from crocevia.model import to_us
+    from crocevia.store import books, connections, decisions
+    from crocevia.store.tables import interactions, journal, profiles
+
+    now = to_us(SYSTEM_CLOCK.now())
+    with store.reading() as connection:
+        found: dict[str, Any] = {}
+        quiet = True
+        for name in names:
+            kept = books.read(connection, name)
+            health = connections.read(connection, name)
+            oldest = connection.execute(
+                sa.select(sa.func.min(journal.c.received_at)).where(journal.c.connection == name, sa.text("state = 0"))
+            ).scalar()
+            quiet = quiet and kept.quiet
+            found[name] = {
+                "state": health.state,
+                "reason": health.reason,
+                "lag_s": None if oldest is None else round((now - oldest) / 1e6, 3),
+                **kept.as_dict(),
+            }
+        live = sa.select(sa.func.count()).select_from(profiles).where(profiles.c.merged_into.is_(None))
+        return {
+            "connections": found,
+            "profiles": connection.execute(live).scalar_one(),
+            "interactions": connection.execute(sa.select(sa.func.count()).select_from(interactions)).scalar_one(),
+            "reviews": len(decisions.open_reviews(connection)),
+            "quiet": quiet,
+        }
+
+
+def _print(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{found['profiles']} customers, {found['interactions']} interactions, {found['reviews']} to review")
+    for heading in ("connection", "state", "lag", "received", "waiting", "quarantined", "wanted", "to do", "unknown", "dead", "books"):
+        table.add_column(heading, justify="left" if heading in ("connection", "state", "books") else "right")
+    for name, one in found["connections"].items():
+        incoming, records, orders = one["incoming"], one["records"], one["commands"]
+        both = {term: str(records[term] + orders[term]) for term in records}
+        table.add_row(
+            name,
+            one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
+            "" if one["lag_s"] is None else f"{one['lag_s']:.1f} s",
+            str(incoming["received"]),
+            str(incoming["pending"] + incoming["unparsed"]),
+            str(incoming["quarantined"]),
+            both["wanted"],
+            both["pending"],
+            both["unknown"],
+            both["dead"],
+            "balance" if one["balanced"] else "DO NOT BALANCE",
+        )
+    Console().print(table)

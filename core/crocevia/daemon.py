@@ -1,0 +1,160 @@
+"""The daemon put together: settings, plugins, store, lanes, listeners and the web, from start to clean stop."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from attrs import frozen
+
+from crocevia import __version__
+from crocevia.clock import SYSTEM_CLOCK, Clock
+from crocevia.config import Settings, build_connector, build_mappings
+from crocevia.connector import Listens
+from crocevia.engine import Engine
+from crocevia.engine.alone import lock
+from crocevia.errors import ConfigError, PluginError, RemoteError, StoreError
+from crocevia.plugins import Plugins
+from crocevia.store import Store, cursors, open_store
+from crocevia.store.journal import GroupCommit
+from crocevia.sync import announce, pull
+from crocevia.sync.lane import Lane
+from crocevia.sync.retry import backoff
+from crocevia.sync.world import Live, World, live
+from crocevia.web.app import build_app, serve
+
+LISTENING = "listening"
+_log = structlog.get_logger("crocevia.daemon")
+
+
+def build_world(settings: Settings, plugins: Plugins, store: Store, clock: Clock = SYSTEM_CLOCK) -> World:
+    """The connections of the settings, ready to be run.
+
+    Raises:
+        ConfigError: everything that is wrong with the mappings, all at once.
+    """
+    world = World(store, plugins.dispatcher, clock=clock, region=settings.core.region)
+    problems: list[str] = []
+    for name, connection in settings.connections.items():
+        connector = build_connector(connection, clock=clock)
+        try:
+            mappings = build_mappings(connection, connector, settings.fields)
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        world.lives[name] = live(name, connector, connection.options, mappings)
+    if problems:
+        raise ConfigError(*problems)
+    return world
+
+
+@frozen
+class Running:
+    """A daemon at work. `url`: where its web server answers."""
+
+    url: str
+    world: World
+    lanes: Mapping[str, Lane]
+
+
+@contextmanager
+def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -> Iterator[Running]:
+    """Run the daemon for as long as the block lasts; on leaving, turns under way are finished and the journal written.
+
+    Raises:
+        ConfigError: a setting is wrong, or another daemon runs on the store.
+        StoreError: the store cannot be opened.
+        PluginError: the engine that the settings name is not there.
+    """
+    engine = _engine(settings.core.engine, plugins)
+    held = lock(settings.core.store)
+    store = open_store(settings.core.store)
+    try:
+        world = build_world(settings, plugins, store, clock)
+        world.alone = held is not None
+        announce.enlist(world)
+        owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+        lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}
+        journal = GroupCommit(store, lambda names: [lanes[name].wake.set() for name in names if name in lanes])
+        stop = threading.Event()
+        server = serve(
+            build_app(world, journal, lanes=lanes, public_url=settings.core.public_url),
+            host=settings.core.host,
+            port=settings.core.port,
+        )
+        threads = [
+            threading.Thread(target=engine.run, args=(list(lanes.values()), stop), name="engine"),
+            threading.Thread(target=_announce, args=(world, stop), name="announcing"),
+            *(
+                threading.Thread(target=_listen, args=(world, found, lanes[name], stop), name=f"listen {name}", daemon=True)
+                for name, found in world.lives.items()
+                if isinstance(found.connector, Listens)
+            ),
+        ]
+        for thread in threads:
+            thread.start()
+        _log.info("running", version=__version__, url=server.url, store=store.url, connections=sorted(lanes))
+        try:
+            yield Running(server.url, world, lanes)
+        finally:
+            _log.info("stopping")
+            server.stop()
+            journal.close()
+            stop.set()
+            for thread in threads:
+                thread.join(35)
+            _log.info("stopped")
+    finally:
+        store.close()
+        if held is not None:
+            held.close()
+
+
+def _engine(name: str, plugins: Plugins) -> Engine:
+    found: dict[str, Any] = {}
+    for _, item in plugins.dispatcher.register("crocevia_register_engines"):
+        made: Sequence[tuple[str, Any]] = list(item.items()) if isinstance(item, Mapping) else [item]
+        for key, value in made:
+            found.setdefault(key, value)
+    if name not in found:
+        msg = f"crocevia.engine: expected one of {', '.join(sorted(found))}, got {name!r}; is its plugin installed?"
+        raise PluginError(msg)
+    engine: Engine = found[name]()
+    return engine
+
+
+def _announce(world: World, stop: threading.Event) -> None:
+    """Tell plugins what happens, a few times a second when there is news."""
+    while not stop.is_set():
+        told = 0
+        try:
+            told = announce.announce(world) if world.listened else 0
+        except StoreError as error:
+            _log.error("announcing waits for the store", reason=str(error))  # noqa: TRY400 - no payloads in logs
+        world.clock.wait(stop, 0.0 if told else 0.5)
+
+
+def _listen(world: World, found: Live, lane: Lane, stop: threading.Event) -> None:
+    """Keep a stream open: each page is journaled with its cursor; a broken stream is opened again, backing off."""
+    connector = found.connector
+    failures = 0
+    while not stop.is_set() and isinstance(connector, Listens):
+        try:
+            with world.store.reading() as connection:
+                cursor = cursors.read(connection, found.name, LISTENING).text
+            for page in connector.listen(cursor, stop):
+                pull.keep(world, found, LISTENING, page, complete=True, source="stream")
+                lane.wake.set()
+                failures = 0
+        except (RemoteError, StoreError) as error:
+            if failures == 0:
+                _log.warning("stream broken", connection=found.name, reason=str(error))
+        except Exception as error:  # noqa: BLE001 - a connector's bug must not end the stream for good
+            _log.error("stream failed", connection=found.name, error=type(error).__name__)  # noqa: TRY400 - as above
+        failures += 1
+        world.clock.wait(stop, backoff(min(failures, 6), world.random).total_seconds())

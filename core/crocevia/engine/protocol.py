@@ -1,0 +1,20 @@
+"""What an engine is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from threading import Event
+from typing import Protocol
+
+from crocevia.sync.lane import Lane
+
+
+class Engine(Protocol):
+    """Runs lanes until it is told to stop: each by one worker at a time, again when it is woken or its time has come."""
+
+    def run(self, lanes: Sequence[Lane], stop: Event) -> None:
+        """Run these lanes; return when `stop` is set and no lane is at work any more.
+
+        A lane that raises is run again later; it never stops the others.
+        """
+        ...
