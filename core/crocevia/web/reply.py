@@ -25,13 +25,10 @@ def reply(status: int, body: bytes, content_type: str = TEXT, **headers: str) ->
     Raises:
         UnicodeEncodeError: a header is not Latin-1.
     """
-    named = {
-        "content-type": content_type,
-        "content-length": str(len(body)),
-        "x-content-type-options": "nosniff",
-        "cache-control": "no-store",
-        **{name.replace("_", "-"): value for name, value in headers.items()},
-    }
+    named = {"content-length": str(len(body))}
+    if body:
+        named |= {"content-type": content_type, "x-content-type-options": "nosniff"}
+    named |= {name.replace("_", "-"): value for name, value in headers.items()}
     lines = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
     return Reply(
         status,
