@@ -129,7 +129,7 @@ class Tryton(Connector[Settings], ReadsRecords, WritesRecords):
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One call to create, one to write, one to read the new versions; more only where Tryton refuses something."""
-        return Writer(self._rpc, self._reader, self.connection).write(batch)
+        return Writer(self._rpc, self._reader).write(batch)
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """A page of `changes`: rows of the model, then of the log of deletions."""

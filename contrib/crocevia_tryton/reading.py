@@ -42,9 +42,8 @@ class Reader:
         except InternalError as error:
             if error.missing != model:
                 raise
-            what = (
-                f"Tryton has no model {model!r}: activate its module with `trytond-admin -u crocevia` and check again"
-            )
+            where = f"{self._rpc.connection}: Tryton has no model {model!r}"
+            what = f"{where}: activate its module with `trytond-admin -u crocevia`, then `crocevia check`"
             raise SchemaDriftError(what, code=error.code) from error
         self._labels[model] = {name: about["string"] for name, about in found.items()}
         # A party's code comes from a sequence, which is no default.
@@ -122,9 +121,8 @@ class Reader:
         except InternalError as error:
             if error.missing is None or error.missing not in names:
                 raise
-            raise SchemaDriftError(
-                f"{model} has no {error.missing}", fields=[error.missing], code=error.code
-            ) from error
+            what = f"{self._rpc.connection}: {model} has no {error.missing}; mend the mapping or activate its module"
+            raise SchemaDriftError(what, fields=[error.missing], code=error.code) from error
         return list(found)
 
     def find(

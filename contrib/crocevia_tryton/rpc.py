@@ -85,6 +85,11 @@ class Rpc:
         self.user_id: int | None = None
         self._lock = threading.Lock()
 
+    @property
+    def connection(self) -> str:
+        """The connection's name, for messages."""
+        return self._http.connection
+
     def version(self) -> str:
         """The server's series ("8.2"); needs no login."""
         return str(self._result(self._http.request("POST", "/rpc/", json=_envelope("common.server.version", ()))))

@@ -33,10 +33,10 @@ class _Item:
 class Writer:
     """One batch of writes. Not shared: it collects the outcomes."""
 
-    def __init__(self, rpc: Rpc, reader: Reader, connection: str) -> None:
+    def __init__(self, rpc: Rpc, reader: Reader) -> None:
         self._rpc = rpc
         self._reader = reader
-        self._connection = connection
+        self._connection = rpc.connection
         self._outcomes: dict[int, Outcome] = {}
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
