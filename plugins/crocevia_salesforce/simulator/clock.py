@@ -44,7 +44,7 @@ class Clock:
 
 def stamp(moment: datetime) -> str:
     """Return a moment as REST writes it, to the second: ``2026-10-31T12:00:00.000+0000``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + ".000+0000"
 
 
 def parse_moment(text: str) -> datetime:

@@ -98,6 +98,17 @@ class Field:
         return self.type in TEXT_TYPES
 
     @property
+    def initial(self) -> str | int | float | None:
+        """The column of a new record that says nothing about the field."""
+        given = self.describe.get("defaultValue")
+        if self.type == "boolean":
+            return int(given is True)
+        if self.type in {"picklist", "multipicklist"}:
+            entries = self.describe.get("picklistValues") or ()
+            return next((entry["value"] for entry in entries if entry.get("defaultValue")), None)
+        return given if isinstance(given, (int, float)) else None
+
+    @property
     def is_required(self) -> bool:
         """Whether a record cannot be created without a value."""
         return self.createable and not self.nillable and not self.defaulted and self.type != "boolean"
@@ -121,6 +132,26 @@ class SObject:
     fields: Mapping[str, Field]
     children: tuple[ChildRelationship, ...]
     describe: Mapping[str, Any] = field(eq=False, repr=False)
+    defaults: Mapping[str, Any] = field(init=False, eq=False, repr=False)
+    required: tuple[Field, ...] = field(init=False, eq=False, repr=False)
+    unique: tuple[Field, ...] = field(init=False, eq=False, repr=False)
+    auto_numbers: tuple[Field, ...] = field(init=False, eq=False, repr=False)
+
+    @defaults.default
+    def _defaults(self) -> dict[str, Any]:
+        return {entry.name: entry.initial for entry in self.fields.values() if entry.is_stored}
+
+    @required.default
+    def _required(self) -> tuple[Field, ...]:
+        return tuple(entry for entry in self.fields.values() if entry.is_required)
+
+    @unique.default
+    def _unique(self) -> tuple[Field, ...]:
+        return tuple(entry for entry in self.fields.values() if entry.unique)
+
+    @auto_numbers.default
+    def _auto_numbers(self) -> tuple[Field, ...]:
+        return tuple(entry for entry in self.fields.values() if entry.auto_number)
 
     @classmethod
     def of(cls, describe: Mapping[str, Any]) -> SObject:

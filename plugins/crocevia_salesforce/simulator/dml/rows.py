@@ -71,18 +71,19 @@ def check_required(sobject: SObject, row: Mapping[str, Any], changed: Mapping[st
         row: The columns of the record as the save would leave it.
         changed: What an update sets; None for a new record.
     """
-    required = [entry for entry in sobject.fields.values() if entry.is_required]
-    if changed is not None:
-        required = [entry for entry in required if entry.name in changed]
-    missing = [entry.name for entry in required if row.get(entry.name) is None]
+    missing = [
+        entry.name
+        for entry in sobject.required
+        if row.get(entry.name) is None and (changed is None or entry.name in changed)
+    ]
     if missing:
         raise refuse_row("REQUIRED_FIELD_MISSING", f"Required fields are missing: [{', '.join(missing)}]", *missing)
 
 
 def check_unique(work: Work, sobject: SObject, row: Mapping[str, Any], own_id: str | None) -> None:
     """Refuse a value of a unique field that another living record has."""
-    for entry in sobject.fields.values():
-        if entry.unique and row.get(entry.name) is not None:
+    for entry in sobject.unique:
+        if row.get(entry.name) is not None:
             others = [other for other in work.database.find(sobject, entry, row[entry.name]) if other != own_id]
             if others:
                 message = f"duplicate value found: {entry.name} duplicates value on record with id: {others[0][:15]}"

@@ -1,4 +1,4 @@
-"""Create, update and upsert one record. The caller holds the transaction."""
+"""Create, update and upsert one record. The caller holds the transaction, and undoes it when a save is refused."""
 
 from __future__ import annotations
 
@@ -27,22 +27,20 @@ def create(work: Work, sobject: SObject, record: Mapping[str, Any]) -> str:
         raise refuse_row("INVALID_FIELD_FOR_INSERT_UPDATE", "cannot specify Id in an insert call", "Id")
     given = rows.columns(work, sobject, {k: v for k, v in record.items() if k.lower() != "id"}, "create")
     full = work.full.get(sobject.name) or sobject
-    with work.transaction():
-        record_id = work.database.next_id(full)
-        row = _new_row(work, full, record_id, given)
-        rows.check_required(full, row, None)
-        rows.check_unique(work, full, row, None)
-        work.database.insert(full, row)
-        given = _finish(work, full, record_id, "create", given)
+    record_id = work.database.next_id(full)
+    row = _new_row(work, full, record_id, given)
+    rows.check_required(full, row, None)
+    rows.check_unique(work, full, row, None)
+    work.database.insert(full, row)
+    given = _finish(work, full, record_id, "create", given)
     work.mutated(full, "create", record_id, given)
     return record_id
 
 
 def _new_row(work: Work, sobject: SObject, record_id: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    row: dict[str, Any] = {}
-    for field in sobject.fields.values():
-        if field.is_stored:
-            row[field.name] = given.get(field.name, _default(work, sobject, field))
+    row = {**sobject.defaults, **given}
+    for field in sobject.auto_numbers:
+        row[field.name] = _number(work, sobject, field)
     user, stamp = work.actor.user_id, work.stamp
     system = {
         "Id": record_id,
@@ -59,18 +57,12 @@ def _new_row(work: Work, sobject: SObject, record_id: str, given: Mapping[str, A
     return row | automation.derive(sobject, row)
 
 
-def _default(work: Work, sobject: SObject, field: Field) -> Any:
-    if field.type == "boolean":
-        return int(field.describe.get("defaultValue") is True)
-    if field.auto_number:
-        shape = field.describe.get("displayFormat") or "{00000000}"
-        number = work.database.next_number(f"{sobject.name}.{field.name}")
-        prefix, _, rest = shape.partition("{")
-        return f"{prefix}{number:0{len(rest.rstrip('}'))}d}"
-    if field.type in {"picklist", "multipicklist"}:
-        entries = field.describe.get("picklistValues") or ()
-        return next((entry["value"] for entry in entries if entry.get("defaultValue")), None)
-    return field.describe.get("defaultValue") if isinstance(field.describe.get("defaultValue"), (int, float)) else None
+def _number(work: Work, sobject: SObject, field: Field) -> str:
+    """Return the next value of an auto-number field, in its display format."""
+    shape = field.describe.get("displayFormat") or "{00000000}"
+    number = work.database.next_number(f"{sobject.name}.{field.name}")
+    prefix, _, rest = shape.partition("{")
+    return f"{prefix}{number:0{len(rest.rstrip('}'))}d}"
 
 
 def _finish(work: Work, sobject: SObject, record_id: str, op: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -120,10 +112,9 @@ def update(work: Work, sobject: SObject, record_id: str, record: Mapping[str, An
     rows.check_unique(work, full, given, record_id)
     user, stamp = work.actor.user_id, work.stamp
     system = {"LastModifiedDate": stamp, "LastModifiedById": user, "SystemModstamp": stamp}
-    with work.transaction():
-        touched = {name: value for name, value in system.items() if name in row}
-        work.database.update(full, record_id, given | touched | automation.derive(full, after))
-        given = _finish(work, full, record_id, "update", given)
+    touched = {name: value for name, value in system.items() if name in row}
+    work.database.update(full, record_id, given | touched | automation.derive(full, after))
+    given = _finish(work, full, record_id, "update", given)
     work.mutated(full, "update", record_id, given)
 
 
