@@ -1,7 +1,8 @@
-"""The one HTTP session: timeouts, limits, redaction. It classifies failures; it does not retry (the core does, once)."""
+"""The one HTTP session: timeouts, limits, redaction. It classifies failures; it does not retry: the core does, once."""
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import msgspec
 import requests
 from attrs import frozen
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from crocevia.errors import (
     AuthError,
@@ -28,6 +30,10 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 LONGEST_AFTER = timedelta(hours=1)
+_DEEPEST_CAUSE = 8
+_REDIRECTED = 300
+_FOLLOWED = frozenset({"GET", "HEAD"})
+_BEFORE_SENDING = (requests.ConnectTimeout, NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
 
 
@@ -43,7 +49,7 @@ class Answer:
     @property
     def ok(self) -> bool:
         """Whether the status is 2xx or 3xx."""
-        return self.status < 400  # noqa: PLR2004 - HTTP's own boundary
+        return self.status < 400
 
     def json(self) -> Any:
         """Decode the body. Raises OutcomeUnknownError when it is no JSON: the call was answered, by whom is unclear."""
@@ -157,21 +163,29 @@ class Http:
         timeout = (self._timeout_s[0], timeout_s or self._timeout_s[1])
         try:
             with self.session().request(
-                method, url, data=data, params=params, headers=sent_headers, timeout=timeout, stream=True
+                method,
+                url,
+                data=data,
+                params=params,
+                headers=sent_headers,
+                timeout=timeout,
+                stream=True,
+                allow_redirects=method in _FOLLOWED,  # a redirected POST becomes a GET, whose answer looks like success
             ) as response:
                 body = _bounded(response)
-        except requests.RequestException as error:
-            raise self._no_answer(method, url, error, repeatable=repeatable) from error
+        except (requests.RequestException, UnicodeError) as error:
+            # The cause quotes the whole URL, and tokens travel in queries.
+            raise self._no_answer(method, url, error, repeatable=repeatable) from None
         return Answer(status=response.status_code, headers=response.headers, body=body, url=_bare(url))
 
     def _decoded(self, method: str, path: str, **kwargs: Any) -> Any:
         answer = self.request(method, path, **kwargs)
-        if not answer.ok:
+        if answer.status >= _REDIRECTED:
             raise self.refusal(answer)
         return answer.json() if answer.body else None
 
     def refusal(self, answer: Answer, *, code: str | None = None, detail: str = "") -> RemoteError:
-        """The decision for an answer of 400 and above, where the vendor has no better code of its own.
+        """The decision for an answer of 300 and above, where the vendor has no better code of its own.
 
         Args:
             answer: What came back.
@@ -189,18 +203,19 @@ class Http:
                 return ConflictError(f"{said}: a newer version is there", **facts)
             case 429:
                 return ThrottledError(f"{said}: too many calls", after=retry_after(answer.headers), **facts)
-            case status if status >= 500 or status in (406, 408, 420, 425):  # noqa: PLR2004 - HTTP's own boundary
+            case status if status >= 500 or status in (406, 408, 420, 425):
                 return RetryableError(f"{said}: the vendor is in trouble", after=retry_after(answer.headers), **facts)
             case _:
                 return RejectedError(f"{said}: refused for good", **facts)
 
     def _no_answer(
-        self, method: str, url: str, error: requests.RequestException, *, repeatable: bool
+        self, method: str, url: str, error: requests.RequestException | UnicodeError, *, repeatable: bool
     ) -> RetryableError | OutcomeUnknownError:
-        what = f"{self.connection}: {method} {_bare(url)} got no answer ({type(error).__name__})"
-        nothing_sent = isinstance(error, requests.ConnectTimeout) or (
-            isinstance(error, requests.ConnectionError) and "NewConnectionError" in repr(error)
-        )
+        causes = _causes(error)
+        # A ValueError is requests' own: the URL or a header is not one.
+        nothing_sent = any(isinstance(cause, (*_BEFORE_SENDING, ValueError)) for cause in causes)
+        why = type(causes[-1]).__name__
+        what = f"{self.connection}: {method} {_bare(url)} got no answer ({why})"
         if nothing_sent or repeatable:
             return RetryableError(f"{what}: it is tried again; is the address right, and can this machine reach it?")
         return OutcomeUnknownError(f"{what}: it may have happened")
@@ -232,6 +247,20 @@ def _bounded(response: requests.Response) -> bytes:
             msg = f"an answer of more than {MAX_ANSWER_BYTES} bytes"
             raise requests.exceptions.ContentDecodingError(msg)
     return bytes(body)
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """The failure and what it wraps, which urllib3 hides in arguments and reasons; the innermost last."""
+    found = [error]
+    while len(found) < _DEEPEST_CAUSE:
+        last = found[-1]
+        inner = getattr(last, "reason", None) or next(
+            (one for one in last.args if isinstance(one, BaseException)), None
+        )
+        if not isinstance(inner, BaseException):
+            break
+        found.append(inner)
+    return found
 
 
 def _bare(url: str) -> str:

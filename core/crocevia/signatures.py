@@ -45,14 +45,17 @@ def hmac_digest(
     """Check a hex HMAC of the body in `header`, after `prefix` (`"sha256="`), in constant time.
 
     Raises:
-        SignatureError: the header is missing, malformed or does not match.
+        SignatureError: the header is missing, malformed or does not match; or no secret is set.
     """
+    if not secret:
+        msg = "no secret is set to check it with"
+        raise SignatureError(msg)
     given = request.headers.get(header.lower())
     if given is None:
         msg = f"the {header} header is missing"
         raise SignatureError(msg)
     expected = prefix + hmac.digest(secret.reveal().encode(), request.body, algorithm).hex()
-    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected.encode()):
+    if not hmac.compare_digest(_bytes(given), expected.encode()):
         msg = f"the {header} header does not match the body"
         raise SignatureError(msg)
 
@@ -68,12 +71,16 @@ def token(request: Request, *, header: str, secret: Secret) -> None:
     Raises:
         SignatureError: the header is missing or wrong.
     """
-    given = request.headers.get(header.lower(), "")
-    if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.reveal().encode()):
+    if not same_text(request.headers.get(header.lower()), secret):
         msg = f"the {header} header is missing or wrong"
         raise SignatureError(msg)
 
 
 def same_text(given: str | None, secret: Secret) -> bool:
-    """Whether a query parameter or field equals the secret, in constant time; None never does."""
-    return given is not None and hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.reveal().encode())
+    """Whether a query parameter or field equals the secret, in constant time; None never does, nor an empty secret."""
+    return given is not None and bool(secret) and hmac.compare_digest(_bytes(given), _bytes(secret.reveal()))
+
+
+def _bytes(text: str) -> bytes:
+    """Whatever a header or parameter may hold, also what is no character."""
+    return text.encode("utf-8", "surrogatepass")
