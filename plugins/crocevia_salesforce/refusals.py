@@ -26,7 +26,6 @@ from crocevia.errors import (
     ThrottledError,
 )
 
-SESSION_ENDED = "INVALID_SESSION_ID"
 _BUSY = timedelta(seconds=10)
 _DAY_SPENT = timedelta(minutes=15)
 _STORAGE_FULL = timedelta(hours=1)
@@ -179,7 +178,7 @@ TABLE: dict[str, Decide] = {
     "ALL_OR_NONE_OPERATION_ROLLED_BACK": _retry("it was rolled back with another record of the same call"),
     "REQUEST_LIMIT_EXCEEDED": _limit,
     "STORAGE_LIMIT_EXCEEDED": _throttle("the org's storage is full; the queue is kept", _STORAGE_FULL),
-    SESSION_ENDED: _auth("the session is not accepted, also after a new login"),
+    "INVALID_SESSION_ID": _auth("the session is not accepted, also after a new login"),
     "API_DISABLED_FOR_ORG": _auth("the org's edition or the user's profile has no API access ('API Enabled')"),
     "API_CURRENTLY_DISABLED": _auth("the API is switched off for this user"),
     "CLIENT_NOT_ACCESSIBLE_FOR_USER": _auth("allow the integration user in the app's policies"),

@@ -14,7 +14,7 @@ from simple_salesforce.api import Salesforce as Client
 from crocevia import Answer, Http
 from crocevia.errors import OutcomeUnknownError, RetryableError
 from crocevia_salesforce.auth import Token, Tokens
-from crocevia_salesforce.refusals import SESSION_ENDED, Circumstances, of_answer
+from crocevia_salesforce.refusals import Circumstances, of_answer
 
 WRITE_TIMEOUT_S = 180.0
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
@@ -95,7 +95,7 @@ class Transport:
         """
         token = self._tokens.current()
         answer = self._once(token, method, path, params, body, headers, timeout_s)
-        if answer.status == 401 and SESSION_ENDED.encode() in answer.body:
+        if answer.status == 401:  # mostly INVALID_SESSION_ID; a gateway may answer without the code
             token = self._tokens.renew(token)
             answer = self._once(token, method, path, params, body, headers, timeout_s)
         if answer.status >= 300:

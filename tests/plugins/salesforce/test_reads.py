@@ -194,6 +194,7 @@ def test_a_field_that_vanished_is_drift_and_the_next_read_looks_anew(org: Simula
 
     assert caught.value.fields == ("Loyalty__c",)
     assert salesforce.changes("Contact", None, ("LastName",)).body
+    assert api_calls(org).count("GET sobjects/Contact/describe") == 2
 
 
 def test_an_object_that_is_not_there_is_drift(salesforce: Salesforce) -> None:

@@ -19,7 +19,6 @@ from crocevia_salesforce.simulator import Simulator
 from tests.plugins.salesforce.conftest import Connect
 
 _MOST_ROUNDS = 40
-ADA = {"name": "Ada Rossi", "phone": "+393471234567"}
 
 
 @define
@@ -96,7 +95,7 @@ def interactions(org: Simulator) -> list[dict[str, Any]]:
 
 def test_a_customer_who_writes_is_a_contact_with_an_interaction(crossroads: Crossroads, org: Simulator) -> None:
     """Once each; at rest one poll an object, and nothing is written."""
-    crossroads.chat.write("ada", "Open today?\n🙂 ", **ADA)
+    crossroads.chat.write("ada", "Open today?\n🙂 ", name="Ada Rossi", phone="+393471234567")
     last = crossroads.settle()
 
     [contact] = contacts(org)
@@ -113,7 +112,7 @@ def test_a_customer_who_writes_is_a_contact_with_an_interaction(crossroads: Cros
 
 def test_what_a_person_corrects_in_salesforce_reaches_the_other_crm(crossroads: Crossroads, org: Simulator) -> None:
     """A name, a number in his own writing, and a new address; nothing is written back over it."""
-    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
     [contact] = contacts(org)
     typed = {"FirstName": "Ada Maria", "LastName": "Rossi", "MobilePhone": "347 765 4321", "Email": "ada@example.com"}
@@ -132,7 +131,7 @@ def test_what_a_person_corrects_in_salesforce_reaches_the_other_crm(crossroads: 
 
 def test_what_the_other_crm_corrects_reaches_salesforce(crossroads: Crossroads, org: Simulator) -> None:
     """Only what differs is written."""
-    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
     [person] = crossroads.crm.records("Person")
 
@@ -147,7 +146,7 @@ def test_what_the_other_crm_corrects_reaches_salesforce(crossroads: Crossroads, 
 
 def test_an_answer_written_in_salesforce_is_sent_once(crossroads: Crossroads, org: Simulator) -> None:
     """Its record is the one the person wrote, and then says how the message fares."""
-    crossroads.chat.write("ada", "Open today?", **ADA)
+    crossroads.chat.write("ada", "Open today?", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
     [contact] = contacts(org)
     answer = {
@@ -172,7 +171,7 @@ def test_an_answer_written_in_salesforce_is_sent_once(crossroads: Crossroads, or
 def test_contacts_that_are_there_already_are_adopted(crossroads: Crossroads, org: Simulator) -> None:
     """By their number, however it was typed, before anything is created."""
     (known,) = org.admin.create("Contact", {"LastName": "Rossi", "MobilePhone": "347 123 4567"})
-    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
 
     assert [contact["Id"] for contact in contacts(org)] == [known]
@@ -181,11 +180,11 @@ def test_contacts_that_are_there_already_are_adopted(crossroads: Crossroads, org
 
 def test_a_contact_deleted_in_salesforce_is_not_revived(crossroads: Crossroads, org: Simulator) -> None:
     """The profile lives on in the other CRM."""
-    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
     org.admin.delete("Contact", contacts(org)[0]["Id"])
     crossroads.settle()
-    crossroads.chat.write("ada", "Still there?", **ADA)
+    crossroads.chat.write("ada", "Still there?", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
 
     assert contacts(org) == []
@@ -195,12 +194,12 @@ def test_a_contact_deleted_in_salesforce_is_not_revived(crossroads: Crossroads, 
 
 def test_a_contact_merged_in_salesforce_goes_on_as_its_survivor(crossroads: Crossroads, org: Simulator) -> None:
     """Also for what was on its way: nothing is lost, nothing doubled."""
-    crossroads.chat.write("ada", "Hello", **ADA)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
     [contact] = contacts(org)
     (kept,) = org.admin.create("Contact", {"LastName": "Rossi"})
     org.admin.merge("Contact", kept, contact["Id"])
-    crossroads.chat.write("ada", "Are you there?", **ADA)
+    crossroads.chat.write("ada", "Are you there?", name="Ada Rossi", phone="+393471234567")
     crossroads.settle()
 
     assert [found["Id"] for found in contacts(org)] == [kept]

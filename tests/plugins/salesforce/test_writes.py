@@ -1,8 +1,12 @@
 """Writes: how many calls, one outcome each, and what of a batch survives its worst row."""
 
+import json
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from crocevia import Write, Written
+from crocevia import Answer, Http, Secret, Write, Written
 from crocevia.errors import (
     AuthError,
     DuplicateError,
@@ -12,8 +16,8 @@ from crocevia.errors import (
     SchemaDriftError,
     ThrottledError,
 )
-from crocevia_salesforce import Salesforce
-from crocevia_salesforce.simulator import Simulator
+from crocevia_salesforce import Salesforce, Settings
+from crocevia_salesforce.simulator import Options, Simulator, running_simulator
 from tests.plugins.salesforce.conftest import Connect
 from tests.plugins.salesforce.org_records import api_calls, contact_write, interaction_write, last_call
 
@@ -103,10 +107,13 @@ def test_one_bad_row_fails_alone(org: Simulator, salesforce: Salesforce) -> None
     assert "Contact profile-00002" in str(outcomes[1])
 
 
-def test_a_value_that_spoils_the_whole_call_is_found_by_halving(org: Simulator, salesforce: Salesforce) -> None:
-    """JSON_PARSER_ERROR refuses all 200 rows for one; the 199 go through."""
+def test_a_value_that_spoils_the_whole_call_is_found_by_halving(
+    org: Simulator, salesforce: Salesforce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where JSON_PARSER_ERROR refuses all 200 rows for one, the 199 go through, in few calls."""
     batch = [contact_write(n) for n in range(200)]
-    batch[57] = contact_write(57, Crocevia_Revision__c="three")
+    batch[57] = contact_write(57, Title="poison")
+    monkeypatch.setattr(Http, "request", _refusing(Http.request))
 
     outcomes = salesforce.write(batch)
 
@@ -114,6 +121,28 @@ def test_a_value_that_spoils_the_whole_call_is_found_by_halving(org: Simulator, 
     assert isinstance(outcomes[57], RejectedError)
     assert org.admin.count("Contact") == 199
     assert len(api_calls(org)) <= 10
+
+
+def _refusing(send: Callable[..., Answer]) -> Callable[..., Answer]:
+    """The org, but a Collections call that holds the word poison is refused whole, alone or in a Composite."""
+    told = [{"errorCode": "JSON_PARSER_ERROR", "message": "Cannot deserialize instance of double"}]
+
+    def request(http: Http, method: str, path: str, **more: Any) -> Answer:
+        body: Any = more.get("json")
+        if "poison" not in str(body):
+            return send(http, method, path, **more)
+        if "compositeRequest" not in body:
+            return Answer(status=400, headers={}, body=json.dumps(told).encode(), url="")
+        good = [part for part in body["compositeRequest"] if "poison" not in str(part)]
+        made = send(http, method, path, **{**more, "json": {**body, "compositeRequest": good}}) if good else None
+        answered = iter(made.json()["compositeResponse"] if made else ())
+        parts = [
+            {"httpStatusCode": 400, "body": told} if "poison" in str(part) else next(answered)
+            for part in body["compositeRequest"]
+        ]
+        return Answer(status=200, headers={}, body=json.dumps({"compositeResponse": parts}).encode(), url="")
+
+    return request
 
 
 def test_halves_of_a_character_and_control_characters_do_no_harm(org: Simulator, salesforce: Salesforce) -> None:
@@ -221,6 +250,18 @@ def test_a_field_that_is_not_there_is_drift(salesforce: Salesforce) -> None:
 
     assert isinstance(outcome, SchemaDriftError)
     assert outcome.fields == ("Loyalty__c",)
+
+
+def test_without_the_key_field_the_connection_pauses() -> None:
+    """It cannot be put aside like another field: every upsert would fail, for ever."""
+    with running_simulator(Options(packages=())) as org:
+        salesforce = Salesforce(
+            Settings(instance_url=org.url, client_id="crocevia", client_secret=Secret("simulated-secret"))
+        )
+        outcomes = salesforce.write([contact_write(1), contact_write(2)])
+
+    assert [type(outcome) for outcome in outcomes] == [AuthError, AuthError]
+    assert "permission set Crocevia" in str(outcomes[0])
 
 
 def test_a_lock_is_retried_by_row(org: Simulator, salesforce: Salesforce) -> None:
