@@ -48,8 +48,8 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is 2xx or 3xx."""
-        return self.status < 400
+        """Whether the status is 2xx; a redirect that was not followed did nothing."""
+        return self.status < _REDIRECTED
 
     def json(self) -> Any:
         """Decode the body. Raises OutcomeUnknownError when it is no JSON: the call was answered, by whom is unclear."""
@@ -180,7 +180,7 @@ class Http:
 
     def _decoded(self, method: str, path: str, **kwargs: Any) -> Any:
         answer = self.request(method, path, **kwargs)
-        if answer.status >= _REDIRECTED:
+        if not answer.ok:
             raise self.refusal(answer)
         return answer.json() if answer.body else None
 

@@ -145,20 +145,24 @@ class ParseContext:
         """ISO 8601 with a zone (`Z`, `+00:00`, `+0000`) to aware UTC. Raises MalformedError for anything else."""
         try:
             return utc(datetime.fromisoformat(text))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             msg = "a time is not ISO 8601 with a zone"
             raise MalformedError(msg) from None  # the cause would quote the body
 
 
 def _from_epoch(number: float | str, per_second: int) -> datetime:
     try:
-        if isinstance(number, int) or (isinstance(number, str) and number.isdigit()):
+        # A text of digits and a whole number are exact; True, which Python takes for 1, is neither.
+        if type(number) is int or (isinstance(number, str) and number.isdigit()):
             whole = int(number)
-            return EPOCH + timedelta(seconds=whole // per_second, microseconds=whole % per_second * (1_000_000 // per_second))
-        return datetime.fromtimestamp(float(number) / per_second, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        msg = "a time is not a number of seconds or milliseconds"
-        raise MalformedError(msg) from None  # the cause would quote the body
+            us = whole % per_second * (1_000_000 // per_second)
+            return EPOCH + timedelta(seconds=whole // per_second, microseconds=us)
+        if isinstance(number, float | str):
+            return datetime.fromtimestamp(float(number) / per_second, UTC)
+    except (ValueError, OverflowError, OSError):
+        pass
+    msg = "a time is not a number of seconds or milliseconds"
+    raise MalformedError(msg)
 
 
 def leaves(body: Any, paths: Iterable[str]) -> list[str]:
