@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import multiprocessing
 import pkgutil
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import benchmarks
-
-Figure = dict[str, Any]
-
-
-def measured(module: str) -> dict[str, Figure]:
-    """The figures of one module."""
-    found: dict[str, Figure] = importlib.import_module(f"benchmarks.{module}").run()
-    return found
-
+from benchmarks._measure import Figure, measured
 
 def modules() -> list[str]:
     """Every module that can be run."""
@@ -33,9 +24,10 @@ def main() -> None:
     parser.add_argument("--only", choices=modules(), action="append", help="run this module alone; may be repeated")
     given = parser.parse_args()
     figures: dict[str, Figure] = {}
-    with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
         for module in given.only or modules():
-            for name, figure in pool.apply(measured, (module,)).items():
+            for name, figure in pool.submit(measured, module).result().items():
                 figures[name] = figure
                 floor = "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
                 print(f"{name:32} {figure['value']:>12.4g} {figure['unit']}{floor}", flush=True)

@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from attrs import define, field
 from sqlalchemy.engine import Connection
 
-from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Insert, Update, Values
 from crocevia.store.seen import chunks
 from crocevia.store.tables import bindings
 
@@ -18,7 +18,7 @@ _CHUNK = 500
 LIVE = ("new", "linked")
 
 
-@define(kw_only=True)
+@define
 class BindingRow:
     """One binding; see the table for what the columns mean. `agreed` holds only what differs from `seen`."""
 
@@ -112,14 +112,9 @@ def remote_ids(connection: Connection, name: str, of: str, subjects: Collection[
     return found
 
 
-def add(store: Store, connection: Connection, rows: Iterable[BindingRow]) -> None:
+def add(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Insert new bindings; one that is there already (same subject, connection, object) stays as it is."""
-    values = [_values(row) for row in rows]
-    if values:
-        statement = store.insert(bindings)
-        connection.execute(
-            statement.on_conflict_do_nothing(index_elements=["of", "subject_id", "connection", "object"]), values
-        )
+    _INSERT(connection, [_values(row) for row in rows])
 
 
 def want(connection: Connection, of: str, subjects: Collection[int]) -> None:
@@ -157,77 +152,81 @@ def claim(connection: Connection, ids: Sequence[int]) -> None:
 
 def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Write bindings back as they are in memory, but for `wanted`, which others may have raised meanwhile."""
-    values = [{"row": row.id, **{name: value for name, value in _values(row).items() if name in _MUTABLE}} for row in rows]
-    if values:
-        connection.execute(_UPDATE, values)
+    _UPDATE(connection, [(*_kept(row), row.id) for row in rows])
 
 
-_MUTABLE = (
-    "profile_id",
-    "remote_id",
-    "version",
-    "seen",
-    "agreed",
-    "held",
-    "applied",
-    "claimed",
-    "state",
-    "due_at",
-    "attempts",
-    "flips",
-    "error",
-)
-_UPDATE = (
-    sa.update(bindings)
-    .where(bindings.c.id == sa.bindparam("row"))
-    .values({name: sa.bindparam(name) for name in _MUTABLE})
+_COLUMNS = tuple(column.name for column in bindings.c)
+_INSERT = Insert(bindings, _COLUMNS, ignoring=("of", "subject_id", "connection", "object"))
+_UPDATE = Update(
+    bindings,
+    (
+        "profile_id",
+        "remote_id",
+        "version",
+        "seen",
+        "agreed",
+        "held",
+        "applied",
+        "claimed",
+        "state",
+        "due_at",
+        "attempts",
+        "flips",
+        "error",
+    ),
 )
 
 
 def _binding(row: Any) -> BindingRow:
+    seen, agreed, held = row[8:11]
     return BindingRow(
-        id=row.id,
-        connection=row.connection,
-        object=row.object,
-        of=row.of,
-        subject_id=row.subject_id,
-        profile_id=row.profile_id,
-        remote_id=row.remote_id,
-        version=row.version,
-        seen=loads(row.seen),
-        agreed=loads(row.agreed) or {},
-        held=loads(row.held) or [],
-        wanted=row.wanted,
-        applied=row.applied,
-        claimed=row.claimed,
-        state=row.state,
-        due_at=row.due_at,
-        attempts=row.attempts,
-        flips=row.flips,
-        error=row.error,
+        *row[:8],
+        {} if seen == "{}" else loads(seen),
+        loads(agreed) if agreed else {},
+        loads(held) if held else [],
+        *row[11:],
         stored=True,
     )
 
 
-def _values(row: BindingRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "connection": row.connection,
-        "object": row.object,
-        "of": row.of,
-        "subject_id": row.subject_id,
-        "profile_id": row.profile_id,
-        "remote_id": row.remote_id,
-        "version": row.version,
-        "seen": dumps(row.seen) if row.seen else "{}",
-        "agreed": dumps(row.agreed) if row.agreed else None,
-        "held": dumps(row.held) if row.held else None,
-        "wanted": row.wanted,
-        "applied": row.applied,
-        "claimed": row.claimed,
-        "state": row.state,
-        "due_at": row.due_at,
-        "attempts": row.attempts,
-        "flips": row.flips,
-        "error": row.error,
-    }
+def _values(row: BindingRow) -> Values:
+    return (
+        row.id,
+        row.connection,
+        row.object,
+        row.of,
+        row.subject_id,
+        row.profile_id,
+        row.remote_id,
+        row.version,
+        dumps(row.seen) if row.seen else "{}",
+        dumps(row.agreed) if row.agreed else None,
+        dumps(row.held) if row.held else None,
+        row.wanted,
+        row.applied,
+        row.claimed,
+        row.state,
+        row.due_at,
+        row.attempts,
+        row.flips,
+        row.error,
+    )
+
+
+def _kept(row: BindingRow) -> Values:
+    """The columns of `_UPDATE`, in its order."""
+    return (
+        row.profile_id,
+        row.remote_id,
+        row.version,
+        dumps(row.seen) if row.seen else "{}",
+        dumps(row.agreed) if row.agreed else None,
+        dumps(row.held) if row.held else None,
+        row.applied,
+        row.claimed,
+        row.state,
+        row.due_at,
+        row.attempts,
+        row.flips,
+        row.error,
+    )

@@ -98,10 +98,13 @@ class Store:
             yield connection
 
     @contextmanager
-    def appending(self) -> Iterator[Any]:
-        """One write transaction on SQLite without SQLAlchemy, for the journal alone: half the cost of a small commit.
+    def appending(self, *, alone: bool) -> Iterator[Any]:
+        """One write transaction on SQLite without SQLAlchemy, for the journal only: half the cost of a small commit.
 
         Gives the driver's connection; on PostgreSQL there is no such way.
+
+        Args:
+            alone: There will be a single statement, which is a transaction by itself.
 
         Raises:
             StoreError: as for `writing`.
@@ -112,9 +115,11 @@ class Store:
                 self._own.detach()  # from the pool, which has room for one
             driver: Any = self._own.dbapi_connection
             try:
-                driver.execute("BEGIN IMMEDIATE")
+                if not alone:
+                    driver.execute("BEGIN IMMEDIATE")
                 yield driver
-                driver.execute("COMMIT")
+                if not alone:
+                    driver.execute("COMMIT")
             except sqlite_module().Error as error:
                 raise StoreError(_words(error)) from error
             finally:

@@ -13,13 +13,14 @@ from sqlalchemy.engine import Connection
 from crocevia.model import from_us
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Insert, Update, Values
 from crocevia.store.seen import chunks
 from crocevia.store.tables import aliases, interactions, revisions
 
 _CHUNK = 500
 
 
-@define(kw_only=True)
+@define
 class InteractionRow:
     """One interaction. `detail` holds what is rarely searched for: subject, attachments, author, in_reply_to...
 
@@ -32,8 +33,8 @@ class InteractionRow:
     uid: str
     connection: str
     key: str
-    part: str = ""
-    conversation: str | None = None
+    part: str
+    conversation: str | None
     profile_id: int
     direction: str
     kind: str
@@ -159,14 +160,8 @@ def save(connection: Connection, rows: Iterable[InteractionRow]) -> None:
             new.append(row)
         elif row.changed:
             changed.append(row)
-    if new:
-        connection.execute(sa.insert(interactions), [_values(row) for row in new])
-    if changed:
-        statement = sa.update(interactions).where(interactions.c.id == sa.bindparam("row"))
-        connection.execute(
-            statement.values({name: sa.bindparam(name) for name in _MUTABLE}),
-            [{"row": row.id, **{name: value for name, value in _values(row).items() if name in _MUTABLE}} for row in changed],
-        )
+    _INSERT(connection, [_values(row) for row in new])
+    _UPDATE(connection, [(*_kept(row), row.id) for row in changed])
     for row in (*new, *changed):
         row.stored, row.changed = True, False
 
@@ -184,50 +179,58 @@ def record_revisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
         connection.execute(sa.insert(revisions), list(rows))
 
 
-_MUTABLE = ("profile_id", "conversation", "text", "detail", "status", "status_detail", "removed", "revision")
+_COLUMNS = tuple(column.name for column in interactions.c)
+_INSERT = Insert(interactions, _COLUMNS)
+_UPDATE = Update(
+    interactions, ("profile_id", "conversation", "text", "detail", "status", "status_detail", "removed", "revision")
+)
 
 
 def _interaction(row: Any) -> InteractionRow:
     return InteractionRow(
-        id=row.id,
-        uid=row.uid,
-        connection=row.connection,
-        key=row.key,
-        part=row.part,
-        conversation=row.conversation,
-        profile_id=row.profile_id,
-        direction=row.direction,
-        kind=row.kind,
-        at=row.at,
-        text=row.text,
-        detail=loads(row.detail),
-        status=row.status,
-        status_detail=row.status_detail,
-        removed=bool(row.removed),
-        revision=row.revision,
-        raw_id=row.raw_id,
+        *row[:11],
+        loads(row[11]),
+        row[12],
+        row[13],
+        bool(row[14]),
+        row[15],
+        row[16],
         stored=True,
         changed=False,
     )
 
 
-def _values(row: InteractionRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "uid": row.uid,
-        "connection": row.connection,
-        "key": row.key,
-        "part": row.part,
-        "conversation": row.conversation,
-        "profile_id": row.profile_id,
-        "direction": row.direction,
-        "kind": row.kind,
-        "at": row.at,
-        "text": row.text,
-        "detail": dumps(row.detail),
-        "status": row.status,
-        "status_detail": row.status_detail,
-        "removed": int(row.removed),
-        "revision": row.revision,
-        "raw_id": row.raw_id,
-    }
+def _values(row: InteractionRow) -> Values:
+    return (
+        row.id,
+        row.uid,
+        row.connection,
+        row.key,
+        row.part,
+        row.conversation,
+        row.profile_id,
+        row.direction,
+        row.kind,
+        row.at,
+        row.text,
+        dumps(row.detail),
+        row.status,
+        row.status_detail,
+        int(row.removed),
+        row.revision,
+        row.raw_id,
+    )
+
+
+def _kept(row: InteractionRow) -> Values:
+    """The columns of `_UPDATE`, in its order."""
+    return (
+        row.profile_id,
+        row.conversation,
+        row.text,
+        dumps(row.detail),
+        row.status,
+        row.status_detail,
+        int(row.removed),
+        row.revision,
+    )

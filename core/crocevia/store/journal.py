@@ -15,12 +15,20 @@ from crocevia.errors import StoreError
 from crocevia.model import Raw, from_us, to_us
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Insert, Update
 from crocevia.store.tables import journal, journal_subjects
 
 PENDING, DONE = 0, 1
 _INSERT = sa.insert(journal)
 _COLUMNS = ("connection", "source", "stream", "headers", "body", "received_at", "state", "leaves")
-_SQLITE_INSERT = f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - our own names
+_ROW = f"({', '.join('?' * len(_COLUMNS))})"
+_AT_ONCE = 64
+_SQLITE_INSERTS = [
+    f"INSERT INTO journal ({', '.join(_COLUMNS)}) VALUES {', '.join([_ROW] * rows)}"  # noqa: S608 - our own names
+    for rows in range(1, _AT_ONCE + 1)
+]
+"""By number of rows, less one. The driver gives the interpreter's lock away and asks for it again at each step of a
+statement, and beside a busy event loop each asking takes milliseconds: so many rows are one step."""
 _PAGE = (
     sa.select(journal)
     .where(journal.c.connection == sa.bindparam("connection"), journal.c.state == sa.text("0"))
@@ -50,8 +58,10 @@ def commit(store: Store, raws: Sequence[Raw]) -> None:
         StoreError: none of them is kept.
     """
     if store.dialect == "sqlite":
-        with store.appending() as driver:
-            driver.executemany(_SQLITE_INSERT, [_row_values(raw) for raw in raws])
+        with store.appending(alone=len(raws) <= _AT_ONCE) as driver:
+            for start in range(0, len(raws), _AT_ONCE):
+                some = raws[start : start + _AT_ONCE]
+                driver.execute(_SQLITE_INSERTS[len(some) - 1], [value for raw in some for value in _row_values(raw)])
     else:
         with store.writing() as connection:
             append(connection, raws)
@@ -71,20 +81,16 @@ def read(connection: Connection, ids: Sequence[int], kind: str) -> list[JournalR
 
 def finish(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
     """Mark raws as parsed: `(id, number of leaves)`."""
-    if leaves:
-        statement = (
-            sa.update(journal)
-            .where(journal.c.id == sa.bindparam("raw"))
-            .values(state=DONE, leaves=sa.bindparam("count"))
-        )
-        connection.execute(statement, [{"raw": raw, "count": count} for raw, count in leaves])
+    _FINISH(connection, [(DONE, count, raw) for raw, count in leaves])
 
 
-def link(store: Store, connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
+def link(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     """Remember which profiles a raw tells of: `(profile id, raw id)`."""
-    rows = [{"profile_id": profile, "raw_id": raw} for profile, raw in pairs]
-    if rows:
-        connection.execute(store.insert(journal_subjects).on_conflict_do_nothing(), rows)
+    _LINK(connection, list(pairs))
+
+
+_FINISH = Update(journal, ("state", "leaves"))
+_LINK = Insert(journal_subjects, ("profile_id", "raw_id"), ignoring=("profile_id", "raw_id"))
 
 
 def _values(raw: Raw) -> dict[str, object]:
@@ -110,7 +116,7 @@ def _row(row: sa.Row[tuple[object, ...]], kind: str) -> JournalRow:
         kind=kind,
         body=bytes(row.body),
         received_at=from_us(row.received_at),
-        headers=loads(row.headers),
+        headers={} if row.headers == "{}" else loads(row.headers),
         source=row.source,
         stream=row.stream,
     )
@@ -127,6 +133,9 @@ class GroupCommit:
         store: Where to.
         on_commit: Called after each commit with the names of the connections that have news.
         most_waiting: Raws that may queue before `submit` refuses; the caller answers 503.
+
+    Attributes:
+        alive: Whether the journal's thread is at work.
     """
 
     def __init__(self, store: Store, on_commit: Callable[[set[str]], None], most_waiting: int = 10_000) -> None:
@@ -134,13 +143,9 @@ class GroupCommit:
         self._on_commit = on_commit
         self._queue: queue.SimpleQueue[tuple[Raw, Done] | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
-        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self.alive = True
+        self._thread = threading.Thread(target=self._live, name="journal", daemon=True)
         self._thread.start()
-
-    @property
-    def alive(self) -> bool:
-        """Whether the journal's thread is at work."""
-        return self._thread.is_alive()
 
     def submit(self, raw: Raw, done: Done) -> bool:
         """Queue a raw; `done(None)` is called, from the journal's thread, when it is on disk.
@@ -156,6 +161,12 @@ class GroupCommit:
         """Write what waits and stop."""
         self._queue.put(None)
         self._thread.join()
+
+    def _live(self) -> None:
+        try:
+            self._run()
+        finally:
+            self.alive = False
 
     def _run(self) -> None:
         while True:

@@ -12,13 +12,14 @@ from sqlalchemy.engine import Connection
 from crocevia.model import ContactPoint
 from crocevia.store.ids import RowIds
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Insert, Update, Values
 from crocevia.store.seen import chunks
 from crocevia.store.tables import claims, profiles
 
 _CHUNK = 500
 
 
-@define(kw_only=True)
+@define
 class ClaimRow:
     """One claim; `stored` is False until it was written, `changed` True while it differs from what is stored."""
 
@@ -43,7 +44,7 @@ class ClaimRow:
         return ContactPoint(kind, scope, value, verified=self.verified, slot=self.slot, shown=self.shown)
 
 
-@define(kw_only=True)
+@define
 class ProfileRow:
     """One profile with its claims, as a batch holds it in memory."""
 
@@ -116,43 +117,32 @@ def ids_of(connection: Connection, uids: Sequence[str]) -> dict[str, int]:
 def save(connection: Connection, rows: Iterable[ProfileRow]) -> None:
     """Write what is new or changed, in few statements."""
     rows = list(rows)
-    new = [row for row in rows if not row.stored]
-    if new:
-        connection.execute(sa.insert(profiles), [_profile_values(row) for row in new])
-    changed = [row for row in rows if row.stored and row.changed]
-    if changed:
-        statement = sa.update(profiles).where(profiles.c.id == sa.bindparam("row"))
-        connection.execute(
-            statement.values({name: sa.bindparam(name) for name in _PROFILE_MUTABLE}),
-            [{"row": row.id, **{name: _profile_values(row)[name] for name in _PROFILE_MUTABLE}} for row in changed],
-        )
+    _INSERT_PROFILES(connection, [_profile_values(row) for row in rows if not row.stored])
+    _UPDATE_PROFILES(connection, [(*_profile_values(row)[2:8], row.id) for row in rows if row.stored and row.changed])
     _save_claims(connection, rows)
     for row in rows:
         row.stored, row.changed = True, False
 
 
-_PROFILE_MUTABLE = ("revision", "fields", "origins", "deserving", "merged_into", "changed_at")
-_CLAIM_MUTABLE = ("slot", "shown", "position", "listed", "verified", "shared", "shown_by")
+_INSERT_PROFILES = Insert(profiles, tuple(column.name for column in profiles.c))
+_UPDATE_PROFILES = Update(profiles, ("revision", "fields", "origins", "deserving", "merged_into", "changed_at"))
+_INSERT_CLAIMS = Insert(claims, tuple(column.name for column in claims.c))
+_UPDATE_CLAIMS = Update(claims, ("slot", "shown", "position", "listed", "verified", "shared", "shown_by"))
 
 
 def _save_claims(connection: Connection, rows: list[ProfileRow]) -> None:
     gone = [claim.id for row in rows for claim in row.dropped if claim.stored]
     for chunk in chunks(gone, _CHUNK):
         connection.execute(sa.delete(claims).where(claims.c.id.in_(chunk)))
-    new = [claim for row in rows for claim in row.claims.values() if not claim.stored]
-    if new:
-        connection.execute(sa.insert(claims), [_claim_values(claim) for claim in new])
-    changed = [claim for row in rows for claim in row.claims.values() if claim.stored and claim.changed]
-    if changed:
-        statement = sa.update(claims).where(claims.c.id == sa.bindparam("row"))
-        connection.execute(
-            statement.values({name: sa.bindparam(name) for name in _CLAIM_MUTABLE}),
-            [{"row": claim.id, **{name: _claim_values(claim)[name] for name in _CLAIM_MUTABLE}} for claim in changed],
-        )
+    held = [claim for row in rows for claim in row.claims.values()]
+    _INSERT_CLAIMS(connection, [_claim_values(claim) for claim in held if not claim.stored])
+    _UPDATE_CLAIMS(
+        connection, [(*_claim_values(claim)[3:10], claim.id) for claim in held if claim.stored and claim.changed]
+    )
     for row in rows:
         row.dropped.clear()
-        for claim in row.claims.values():
-            claim.stored, claim.changed = True, False
+    for claim in held:
+        claim.stored, claim.changed = True, False
 
 
 def new_claim(ids: RowIds, profile: ProfileRow, point: ContactPoint, at: int) -> ClaimRow:
@@ -180,63 +170,58 @@ def _survivor(found: dict[int, ProfileRow], wanted: int) -> ProfileRow:
 
 def _profile(row: Any) -> ProfileRow:
     return ProfileRow(
-        id=row.id,
-        uid=row.uid,
-        revision=row.revision,
-        fields=loads(row.fields),
-        origins=loads(row.origins),
-        deserving=bool(row.deserving),
-        merged_into=row.merged_into,
-        created_at=row.created_at,
-        changed_at=row.changed_at,
+        row[0],
+        row[1],
+        row[2],
+        loads(row[3]),
+        loads(row[4]),
+        bool(row[5]),
+        row[6],
+        row[8],
+        row[7],
         stored=True,
         changed=False,
     )
 
 
-def _profile_values(row: ProfileRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "uid": row.uid,
-        "revision": row.revision,
-        "fields": dumps(row.fields),
-        "origins": dumps(row.origins),
-        "deserving": int(row.deserving),
-        "merged_into": row.merged_into,
-        "created_at": row.created_at,
-        "changed_at": row.changed_at,
-    }
+def _profile_values(row: ProfileRow) -> Values:
+    return (
+        row.id,
+        row.uid,
+        row.revision,
+        dumps(row.fields),
+        dumps(row.origins),
+        int(row.deserving),
+        row.merged_into,
+        row.changed_at,
+        row.created_at,
+    )
 
 
 def _claim(row: Any) -> ClaimRow:
     return ClaimRow(
-        id=row.id,
-        profile_id=row.profile_id,
-        address=row.address,
-        slot=row.slot,
-        shown=row.shown,
-        position=row.position,
-        listed=bool(row.listed),
-        verified=bool(row.verified),
-        shared=bool(row.shared),
-        shown_by=loads(row.shown_by),
-        since=row.since,
+        *row[:6],
+        bool(row[6]),
+        bool(row[7]),
+        bool(row[8]),
+        loads(row[9]),
+        row[10],
         stored=True,
         changed=False,
     )
 
 
-def _claim_values(claim: ClaimRow) -> dict[str, Any]:
-    return {
-        "id": claim.id,
-        "profile_id": claim.profile_id,
-        "address": claim.address,
-        "slot": claim.slot,
-        "shown": claim.shown,
-        "position": claim.position,
-        "listed": int(claim.listed),
-        "verified": int(claim.verified),
-        "shared": int(claim.shared),
-        "shown_by": dumps(claim.shown_by),
-        "since": claim.since,
-    }
+def _claim_values(claim: ClaimRow) -> Values:
+    return (
+        claim.id,
+        claim.profile_id,
+        claim.address,
+        claim.slot,
+        claim.shown,
+        claim.position,
+        int(claim.listed),
+        int(claim.verified),
+        int(claim.shared),
+        dumps(claim.shown_by),
+        claim.since,
+    )

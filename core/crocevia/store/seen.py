@@ -8,11 +8,12 @@ from typing import TypeVar
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from crocevia.store.database import Store
+from crocevia.store.rows import Insert
 from crocevia.store.tables import seen_keys
 
 T = TypeVar("T")
 _CHUNK = 500
+_REMEMBER = Insert(seen_keys, ("key",), ignoring=("key",))
 
 
 def known(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
@@ -24,11 +25,9 @@ def known(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
     return found
 
 
-def remember(store: Store, connection: Connection, keys: Iterable[bytes]) -> None:
+def remember(connection: Connection, keys: Iterable[bytes]) -> None:
     """Mark `keys` as seen."""
-    rows = [{"key": key} for key in keys]
-    if rows:
-        connection.execute(store.insert(seen_keys).on_conflict_do_nothing(), rows)
+    _REMEMBER(connection, [(key,) for key in keys])
 
 
 def chunks(items: Sequence[T], size: int) -> Iterable[Sequence[T]]:

@@ -81,8 +81,8 @@ profiles = Table(
     Column("origins", Text, nullable=False),
     Column("deserving", SmallInteger, nullable=False),
     Column("merged_into", Id),
-    Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )
 """`fields`: `{our field: value}` (null is cleared, a missing key absent); `origins`: `{field: [time, connection]}`."""
 

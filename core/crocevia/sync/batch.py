@@ -177,7 +177,7 @@ class Batch:
         interactions.save(transaction, list({row.id: row for row in self.interactions.values()}.values()))
         interactions.name(store, transaction, self.aliases)
         interactions.record_revisions(transaction, self.revisions)
-        bindings.add(store, transaction, self.new_bindings)
+        bindings.add(transaction, self.new_bindings)
         bindings.save(transaction, self.changed_bindings.values())
         bindings.unblock(transaction, self.live.name, set(self.linked.values()))
         for of, subjects in self.wanted.items():
@@ -187,7 +187,7 @@ class Batch:
         decisions.review(store, transaction, self.ids, self.reviews)
         dead.bury(transaction, self.ids, self.letters, self.now)
         announcements.append(transaction, self.ids, self.said)
-        journal.link(store, transaction, self.subjects)
+        journal.link(transaction, self.subjects)
         books.count(store, transaction, self.live.name, self.counts)
 
     def _tell_profile(self, row: ProfileRow) -> None:

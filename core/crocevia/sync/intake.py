@@ -176,7 +176,7 @@ def _fresh(batch: Batch, leaves: Sequence[Leaf]) -> list[Leaf]:
         if key not in known:
             found.setdefault(key, leaf)
     batch.counts["superseded"] += len(leaves) - len(found)
-    seen.remember(batch.world.store, batch.transaction, found)
+    seen.remember(batch.transaction, found)
     return list(found.values())
 
 
