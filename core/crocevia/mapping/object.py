@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
-from crocevia.mapping.lens import Lens
+from crocevia.mapping.lens import Lens, same
 from crocevia.model import ObjectSchema
 
 
@@ -52,6 +52,11 @@ class ObjectMapping:
             if lens.direction != "from crm":
                 values.update(lens.encode(canonical))
         return values
+
+    def same(self, name: str, one: Any, other: Any) -> bool:
+        """Whether two values of a remote field say the same, by the lens that maps it."""
+        lens = next((lens for lens in self.lenses if name in lens.remote), None)
+        return same(one, other) if lens is None else lens.same(name, one, other)
 
     def fit(self, schema: ObjectSchema) -> ObjectMapping:
         """The mapping with the limits of the described fields; lenses over missing fields are left out."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from attrs import frozen
 
-from crocevia.mapping.lens import Lens, same
+from crocevia.mapping.lens import Lens
 
 Ruling = Literal["unchanged", "agreed", "theirs", "ours", "merged", "conflict", "unreadable"]
 
@@ -58,13 +58,13 @@ def judge(
         theirs_first: For sets: whose element keeps a slot that both sides changed.
     """
     names = [name for name in lens.remote if name in remote]
-    if _alike(names, remote, seen):
+    if _alike(lens, names, remote, seen):
         return Verdict(lens=lens, ruling="unchanged", values={}, why="nobody changed it there")
     ours = lens.encode(canonical)
-    if _alike(names, remote, ours):
+    if _alike(lens, names, remote, ours):
         return Verdict(lens=lens, ruling="agreed", values={}, why="both sides hold the same")
     theirs = {name: remote[name] for name in names}
-    unmoved = _alike(names, ours, base)
+    unmoved = _alike(lens, names, ours, base)
     try:
         if lens.is_set:
             values = lens.merge(seen, theirs, canonical, theirs_first=theirs_first)
@@ -91,10 +91,10 @@ def meet(
     """
     names = [name for name in lens.remote if name in remote]
     ours = lens.encode(canonical)
-    if _alike(names, remote, ours):
+    if _alike(lens, names, remote, ours):
         return Verdict(lens=lens, ruling="agreed", values={}, why="both sides hold the same")
     theirs = {name: remote[name] for name in names}
-    if _alike(names, theirs, {}):
+    if _alike(lens, names, theirs, {}):
         return Verdict(lens=lens, ruling="ours", values={}, why="met for the first time: it is empty there")
     try:
         if lens.is_set:
@@ -123,5 +123,5 @@ def by_policy(policy: str, ours_at: datetime | None, theirs_at: datetime | None)
             return "ask"
 
 
-def _alike(names: list[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(same(one.get(name), other.get(name)) for name in names)
+def _alike(lens: Lens, names: list[str], one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return all(lens.same(name, one.get(name), other.get(name)) for name in names)

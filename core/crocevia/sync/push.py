@@ -16,7 +16,6 @@ from crocevia.errors import (
     RemoteError,
     SchemaDriftError,
 )
-from crocevia.mapping.lens import same
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Outcome, Write, Written
 from crocevia.store import bindings, connections, dead, interactions, profiles
@@ -142,7 +141,7 @@ class Push:
         changed = {
             name: value
             for name, value in values.items()
-            if name not in left_out and not same(value, row.seen.get(name))
+            if name not in left_out and not mapping.same(name, value, row.seen.get(name))
         }
         if mapping.key and row.seen.get(mapping.key) != key:
             changed[mapping.key] = key

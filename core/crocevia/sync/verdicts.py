@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from crocevia.mapping.lens import Lens, same
+from crocevia.mapping.lens import Lens
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import ContactPoint, RecordChanged, from_us, to_us
 from crocevia.model.decision import Chosen, Conflict
@@ -49,7 +49,7 @@ def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, valu
         name
         for lens in mapping.lenses
         for name in lens.remote
-        if name in values and not same(values[name], row.seen.get(name))
+        if name in values and not lens.same(name, values[name], row.seen.get(name))
     ]
     _remember(mapping, row, values)
     if not foreign:
@@ -225,14 +225,16 @@ def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, .
     trusted = batch.live.options.trusts_contact_points
     keep: set[str] = set()
     for position, point in enumerate(wanted):
-        form = normal[point]
-        keep.add(form.address)
+        form, slot = normal[point], point.slot
         held = profile.claims.get(form.address)
+        if held is not None and form.address in keep:  # one number, written in two ways into two fields
+            slot = " ".join(dict.fromkeys((*held.slot.split(), *point.slot.split())))
+        keep.add(form.address)
         if held is None:
             proven = trusted and form.scope == "" and form.kind in ("phone", "email")
             batch.claim(profile, _proven(form, proven), slot=point.slot)
             held = profile.claims[form.address]
-        new = (point.slot, point.shown or held.shown, position, True)
+        new = (slot, point.shown or held.shown, position, True)
         if (held.slot, held.shown, held.position, held.listed) != new:
             held.slot, held.shown, held.position, held.listed = new
             held.changed = True
@@ -259,5 +261,6 @@ def _remember(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]
 
 def _differs(mapping: ObjectMapping, row: BindingRow, canonical: Mapping[str, Any]) -> bool:
     return any(
-        name not in row.held and not same(value, row.seen.get(name)) for name, value in mapping.encode(canonical).items()
+        name not in row.held and not mapping.same(name, value, row.seen.get(name))
+        for name, value in mapping.encode(canonical).items()
     )
