@@ -173,7 +173,7 @@ class GroupCommit:
             first = self._queue.get()
             group = [] if first is None else [first]
             stop = first is None
-            while len(group) < 256 and not self._queue.empty():  # noqa: PLR2004 - a bound on one transaction
+            while len(group) < 256 and not self._queue.empty():
                 item = self._queue.get()
                 if item is None:
                     stop = True

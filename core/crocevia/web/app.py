@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 
 from litestar import Litestar
 
@@ -26,12 +26,11 @@ class App:
         self.ingress = ingress
         self._rest = rest
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
-            await self.ingress(scope, receive, send)
-        else:
-            await self._rest(scope, receive, send)
+            return self.ingress(scope, receive, send)
+        return self._rest(scope, receive, send)
 
 
 def build_app(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -39,7 +40,7 @@ REPEAT_S = 60.0
 """One cause of refusals is logged once in so long per connection; the metrics count each."""
 
 _NO_KEYS: Mapping[str, bytes] = {}
-_NO_QUERY: Mapping[str, str] = {}
+_NONE: Mapping[str, str] = {}
 _log = structlog.get_logger("crocevia.web")
 
 
@@ -103,21 +104,26 @@ class Ingress:
             if "expect" not in headers:  # who asked first is told before sending anything
                 await _drain(receive)
             return replies.TOO_LARGE
-        body = await self._read(receive)
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        body: bytes | Reply | None = message.get("body", b"")
+        if message.get("more_body") or len(message["body"]) > MOST_BODY_BYTES:
+            body = await self._rest(message, receive)
         if not isinstance(body, bytes):
             return body
         request = Request(
             method=scope["method"],
             url=self._url(scope, headers),
             headers=headers,
-            query=_query(scope["query_string"]) if scope["query_string"] else _NO_QUERY,
+            query=_query(scope["query_string"]) if scope["query_string"] else _NONE,
             body=body,
         )
-        return self._judge(door, request) or await self._keep(door, request)
+        now = self._world.clock.now()
+        return self._judge(door, request, now) or await self._keep(door, request, now)
 
-    async def _read(self, receive: Receive) -> bytes | Reply | None:
-        """The whole body, a refusal, or None when the client went away."""
-        message = await receive()
+    async def _rest(self, message: MutableMapping[str, Any], receive: Receive) -> bytes | Reply | None:
+        """The whole body, of which `message` is the first part; a refusal, or None when the client went away."""
         chunks: list[bytes] = []
         size = 0
         try:
@@ -140,14 +146,14 @@ class Ingress:
         finally:
             self._held_bytes -= size
 
-    def _judge(self, door: Door, request: Request) -> Reply | None:
+    def _judge(self, door: Door, request: Request, now: datetime) -> Reply | None:
         """Answer a handshake, refuse what is not the vendor's; None: it is, and is to be kept."""
         try:
             if door.challenge is not None and (said := door.challenge(request)) is not None:
                 return reply(200, said.encode("utf-8", "replace"))
             if request.method != "POST":
                 return replies.NO_HANDSHAKE
-            door.verify(request, self._world.clock.now(), _NO_KEYS)
+            door.verify(request, now, _NO_KEYS)
         except SignatureError as error:
             self._say("webhook refused", door.name, str(error))
             return replies.UNSIGNED
@@ -156,14 +162,16 @@ class Ingress:
             return replies.UNSIGNED
         return None
 
-    async def _keep(self, door: Door, request: Request) -> Reply:
+    async def _keep(self, door: Door, request: Request, now: datetime) -> Reply:
         """Acknowledge what is on disk; ask for the rest again."""
         raw = Raw(
             connection=door.name,
             kind=door.kind,
             body=request.body,
-            received_at=self._world.clock.now(),
-            headers={name: request.headers[name] for name in door.kept if name in request.headers},
+            received_at=now,
+            headers={name: request.headers[name] for name in door.kept if name in request.headers}
+            if door.kept
+            else _NONE,
         )
         kept: Kept = asyncio.get_running_loop().create_future()
         self._held_bytes += len(request.body)

@@ -9,12 +9,13 @@ import time
 from typing import Any
 
 import uvicorn
+from uvicorn._types import HTTPScope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from crocevia.errors import ConfigError
 
 PATIENCE_S = 10.0
-"""From a connection's, or a request's, first byte until the request is here whole."""
+"""From a connection's, or a request's, first byte until the request is here whole; at most a quarter longer."""
 KEEP_ALIVE_S = 30
 DRAIN_S = 15
 """For requests under way when the server is told to stop."""
@@ -28,8 +29,8 @@ _HEAD_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-leng
 class PatientProtocol(HttpToolsProtocol):
     """HTTP for clients that may be slow, endless or many: uvicorn itself waits for ever for the end of a request."""
 
-    _since_s: float | None = None
-    _in_head = False
+    _watched: HTTPScope | None = None
+    _looks = 0
     _head_bytes = 0
     _look_again: asyncio.TimerHandle | None = None
 
@@ -39,7 +40,6 @@ class PatientProtocol(HttpToolsProtocol):
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()
             return
-        self._since_s = self.loop.time()
         self._look_again = self.loop.call_later(PATIENCE_S / _LOOKS, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -49,37 +49,33 @@ class PatientProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Bound the head: llhttp would take any length."""
-        was_in_head = self._in_head
+        """Bound the head: the parser would take any length."""
         super().data_received(data)
-        if was_in_head and self._in_head:
+        scope: HTTPScope | None = self.scope  # None before the first byte, without a method until the head is whole
+        if scope is not None and "method" in scope:
+            self._head_bytes = 0
+        else:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
                 self._give_up(_HEAD_TOO_LARGE)
 
-    def on_message_begin(self) -> None:
-        """A request's first byte is here."""
-        self._since_s = self.loop.time()
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The head is here."""
-        self._in_head = False
-        super().on_headers_complete()
-
-    def on_message_complete(self) -> None:
-        """The request is here whole; from now on it is we who are waited for."""
-        self._since_s = None
-        super().on_message_complete()
-
     def _look(self) -> None:
         """Every few seconds: is the client still sending the same request?"""
-        now = self.loop.time()
-        if self._since_s is not None and now - self._since_s >= PATIENCE_S and not self.flow.read_paused:
+        scope: HTTPScope | None = self.scope
+        if not self._waiting() or scope is not self._watched:
+            self._watched, self._looks = scope, 0
+        elif self._looks == _LOOKS:
             self._give_up(_TIMEOUT)
-        else:
-            self._look_again = self.loop.call_later(PATIENCE_S / _LOOKS, self._look)
+            return
+        self._looks += 1
+        self._look_again = self.loop.call_later(PATIENCE_S / _LOOKS, self._look)
+
+    def _waiting(self) -> bool:
+        """Whether the next byte is for the client to send, in the middle of a request or before the first."""
+        scope: HTTPScope | None = self.scope
+        if scope is None or "method" not in scope:
+            return True
+        return self.cycle.more_body and not self.cycle.response_complete and not self.flow.read_paused
 
     def _give_up(self, answer: bytes) -> None:
         if self.transport.is_closing():
@@ -137,6 +133,7 @@ def serve(app: Any, host: str = "127.0.0.1", port: int = 0) -> Served:
         raise ConfigError(f"crocevia.listen: expected an address to listen on, got {host}:{port} ({reason})") from error
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         http=PatientProtocol,
         ws="none",
         lifespan="off",
