@@ -12,6 +12,8 @@ from crocevia_salesforce.simulator.ids import mint
 from crocevia_salesforce.simulator.schema import Field, Schema, SObject
 
 _NUMERIC = {"boolean": "INTEGER", "int": "INTEGER", "double": "REAL", "currency": "REAL", "percent": "REAL"}
+_HIDDEN = {"IsDeleted": "INTEGER NOT NULL DEFAULT 0", "SystemModstamp": "TEXT"}
+"""Columns that every table has, also of an object whose describe does not show them."""
 _LOOKUPS = frozenset({"AccountId", "ContactId", "WhoId"})
 
 
@@ -86,6 +88,10 @@ class Database:
         columns = ", ".join(_declare(field) for field in stored)
         self.execute(f"CREATE TABLE IF NOT EXISTS {quote(sobject.name)} ({columns})")
         known = {row["name"].lower() for row in self.execute(f"PRAGMA table_info({quote(sobject.name)})")}
+        for name, declared in _HIDDEN.items():
+            if name.lower() not in known:
+                self.execute(f"ALTER TABLE {quote(sobject.name)} ADD COLUMN {quote(name)} {declared}")
+                known.add(name.lower())
         for field in stored:
             if field.name.lower() not in known:
                 self.execute(f"ALTER TABLE {quote(sobject.name)} ADD COLUMN {_declare(field)}")

@@ -130,7 +130,7 @@ class Org:
 
     def _seed(self, sobject: SObject, record_id: str, row: Mapping[str, Any]) -> None:
         now = stamp(self.clock.now())
-        system = {"Id": record_id, "IsDeleted": 0, "CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now}
+        system = {"Id": record_id, "CreatedDate": now, "LastModifiedDate": now, "SystemModstamp": now}
         known = {name: value for name, value in {**system, **row}.items() if sobject.field(name)}
         self.database.insert(sobject, known)
 

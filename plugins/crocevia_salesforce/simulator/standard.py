@@ -33,7 +33,9 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
             continue
         header, *lines = block.strip("\n").splitlines()
         name, prefix, label, plural, *flags = header.split()
-        fields = [*system_fields(name, owner=not {"system", "noowner"} & set(flags)), *(_field(line) for line in lines)]
+        owner = not {"system", "noowner"} & set(flags)
+        fields = system_fields(name, owner=owner, recyclable="nobin" not in flags)
+        fields += [_field(line) for line in lines]
         writable = "system" not in flags
         yield describe_object(
             name,
@@ -48,14 +50,15 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
         )
 
 
-def system_fields(object_name: str, *, owner: bool) -> list[dict[str, Any]]:
+def system_fields(object_name: str, *, owner: bool, recyclable: bool = True) -> list[dict[str, Any]]:
     """Return the fields that the org itself keeps on every record."""
     readonly: dict[str, Any] = {"createable": False, "updateable": False, "nillable": False, "defaultedOnCreate": True}
     user: dict[str, Any] = {"referenceTo": ["User"]}
     fields = [
         describe_field("Id", "id", f"{object_name} ID", length=18, idLookup=True, **readonly),
-        describe_field("IsDeleted", "boolean", "Deleted", **readonly),
     ]
+    if recyclable:
+        fields.append(describe_field("IsDeleted", "boolean", "Deleted", **readonly))
     if owner:
         fields.append(
             describe_field(

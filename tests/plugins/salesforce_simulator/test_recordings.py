@@ -1,5 +1,6 @@
 """The recorded answers of real orgs, replayed on the simulated one."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from crocevia_salesforce.simulator import Options, running_simulator
 from tests.plugins.salesforce_simulator.conftest import Api
+from tests.plugins.salesforce_simulator.honesty import PAGE, part, put, recordings_table
 from tests.plugins.salesforce_simulator.recordings import (
     Stage,
     describes,
@@ -65,3 +67,12 @@ def test_every_row_is_replayed_or_has_a_reason(corpus: Path) -> None:
     reasons = Counter(not_applicable(row) or "replayed" for row in rows(corpus))
     assert reasons.total() == len(list(rows(corpus)))
     assert reasons["replayed"] >= 150
+
+
+def test_the_table_of_recordings_is_the_truth(corpus: Path, stage: Stage) -> None:
+    """The documentation's count of replayed rows is that of this run; CROCEVIA_WRITE_DOCS=1 writes it anew."""
+    differing = {name: found for name, found in replay(corpus, stage).items() if found}
+    table = recordings_table(corpus, differing)
+    if os.environ.get("CROCEVIA_WRITE_DOCS"):
+        PAGE.write_text(put(PAGE.read_text("utf-8"), "recordings", table), "utf-8")
+    assert part(PAGE.read_text("utf-8"), "recordings") == table

@@ -76,7 +76,7 @@ def record_count(org: Org, call: Call) -> Answer:
     objects = [org.visible.get(name.strip()) for name in names] if names else list(org.visible.objects.values())
     counts = []
     for sobject in objects:
-        if sobject is None or sobject.field("IsDeleted") is None:
+        if sobject is None or sobject.field("Id") is None:
             continue
         sql = f'SELECT COUNT(*), IFNULL(SUM("IsDeleted" = 0), 0) FROM "{sobject.name}"'
         ever, count = org.database.one(sql)

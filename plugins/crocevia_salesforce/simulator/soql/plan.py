@@ -126,7 +126,7 @@ class Plan:
 
     def _where(self) -> Sql:
         text, parameters = self._conditions().sql(self.query.where) if self.query.where else ("1", [])
-        if not self.all_rows and self.source.sobject.field("IsDeleted"):
+        if not self.all_rows:
             text = f'{self.alias}."IsDeleted" = 0 AND {text}'
         if self.parent:
             column, parents = self.parent
