@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -80,7 +81,7 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         announce.enlist(world)
         owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}
-        journal = GroupCommit(store, lambda names: [lanes[name].wake.set() for name in names if name in lanes])
+        journal = GroupCommit(store, partial(_wake, lanes))
         stop = threading.Event()
         server = serve(
             build_app(world, journal, lanes=lanes, public_url=settings.core.public_url),
@@ -113,6 +114,11 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         store.close()
         if held is not None:
             held.close()
+
+
+def _wake(lanes: Mapping[str, Lane], names: set[str]) -> None:
+    for name in names & lanes.keys():
+        lanes[name].wake.set()
 
 
 def _engine(name: str, plugins: Plugins) -> Engine:

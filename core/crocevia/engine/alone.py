@@ -12,8 +12,10 @@ from crocevia.errors import ConfigError
 
 try:
     import fcntl
+
+    LOCKS = True
 except ImportError:  # Windows: SQLite's own locks remain
-    fcntl = None  # type: ignore[assignment]
+    LOCKS = False
 
 
 def lock(url: str) -> IO[str] | None:
@@ -23,7 +25,7 @@ def lock(url: str) -> IO[str] | None:
         ConfigError: another daemon runs on it.
     """
     parsed = make_url(url)
-    if parsed.get_backend_name() != "sqlite" or fcntl is None or not parsed.database:
+    if parsed.get_backend_name() != "sqlite" or not LOCKS or not parsed.database:
         return None
     path = Path(parsed.database + ".lock")
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from crocevia.connector import SendsMessages
 from crocevia.mapping.lens import Reference
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import to_us
@@ -169,10 +170,12 @@ def _answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: M
 def _road(batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any]) -> tuple[str, str | None, str] | None:
     """`(connection, conversation, address)`: the channel that the answer names, else where the customer wrote last."""
     lives = batch.world.lives
-    sending = {name: live for name, live in lives.items() if live.sends}
     named = canonical.get("connection") or canonical.get("channel")
-    if named:
-        sending = {name: live for name, live in sending.items() if named in (name, live.kind)}
+    sending = {
+        name: live.connector
+        for name, live in lives.items()
+        if isinstance(live.connector, SendsMessages) and (not named or named in (name, live.kind))
+    }
     statement = (
         sa.select(log.c.connection, log.c.conversation)
         .where(log.c.profile_id == profile.id, log.c.direction == "inbound", log.c.connection.in_(list(sending)))
@@ -183,7 +186,7 @@ def _road(batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any]) -> tu
     order = [last.connection] if last else []
     order += [name for name in sending if name not in order]
     for name in order:
-        address = _address(sending[name].connector.address_kinds(), profile)
+        address = _address(sending[name].address_kinds(), profile)
         if address is not None:
             conversation = last.conversation if last and last.connection == name else canonical.get("conversation")
             return name, conversation, address

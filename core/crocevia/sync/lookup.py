@@ -27,17 +27,36 @@ NO_RAW = 0
 """Stands for the raw of records that were asked for, not told."""
 
 
-def before_create(
+def look_first(
     world: World, live: Live, mapping: ObjectMapping, wanted: Sequence[Wanted], lease: Lease | None
-) -> list[Wanted]:
-    """Ask the CRM, in one call, whether it has the customers that are about to be created.
+) -> bool:
+    """Read before writing: customers that are about to be created, and with `guard = "read"` what is about to change.
 
-    Records that are found are judged and linked (or reviewed) like any that the CRM tells of; the rest is returned,
-    to be created.
+    Records that are found are judged, and linked or reviewed, like any that the CRM tells of. Returns whether
+    anything was heard: the writes must be computed again then.
     """
+    reader = live.connector
+    if not wanted or not isinstance(reader, ReadsRecords):
+        return False
+    heard = _before_create(world, live, mapping, reader, wanted, lease) if mapping.of == "profile" else False
+    changing = [one.row.remote_id for one in wanted if one.row.remote_id and one.write.operation == "update"]
+    if live.options.guard == "read" and changing:
+        records = reader.fetch(mapping.object, changing, mapping.remote_fields)
+        hear(world, live, records, lease)
+        heard = heard or bool(records)
+    return heard
+
+
+def _before_create(
+    world: World,
+    live: Live,
+    mapping: ObjectMapping,
+    reader: ReadsRecords,
+    wanted: Sequence[Wanted],
+    lease: Lease | None,
+) -> bool:
+    """Ask the CRM, in one call, whether it has the customers that are about to be created."""
     creates = [one for one in wanted if one.write.operation == "upsert"]
-    if not creates or not isinstance(live.connector, ReadsRecords):
-        return list(wanted)
     with world.store.reading() as connection:
         rows = profiles.load(connection, {one.row.subject_id for one in creates})
     points = {
@@ -47,16 +66,16 @@ def before_create(
         if claim.verified and (point := claim.point).kind in _FINDABLE and not point.scope
     }
     if not points:
-        return list(wanted)
-    found = live.connector.find(mapping.object, list(points), mapping.remote_fields)
+        return False
+    found = reader.find(mapping.object, list(points), mapping.remote_fields)
     records = {record.id: record for some in found.values() for record in some}
     if not records:
-        return list(wanted)
+        return False
     hear(world, live, list(records.values()), lease)
     held = {point.address for point, some in found.items() if some}
     doubtful = {one.row.id for one in creates if held & set(rows[one.row.subject_id].claims)}
     _ask_about_unlinked(world, live, mapping, doubtful, lease)
-    return [one for one in wanted if one.row.id not in doubtful]
+    return True
 
 
 def _ask_about_unlinked(
@@ -66,7 +85,7 @@ def _ask_about_unlinked(
     with world.store.writing() as connection:
         if lease is not None:
             fence(connection, lease)
-        rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None]
+        rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None and row.state == "new"]
         for row in rows:
             row.state, row.error = "review", "the CRM has a record with the same contact point, bound elsewhere"
         bindings.save(connection, rows)

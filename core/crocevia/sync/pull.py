@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import structlog
 from attrs import evolve
 
 from crocevia import faults
 from crocevia.connector import Polls, ReadsRecords
+from crocevia.errors import SchemaDriftError
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Raw, RawPage
 from crocevia.store import connections, cursors, journal
@@ -17,6 +19,7 @@ from crocevia.sync.world import Live, World, streams
 
 MOST_PAGES = 20
 HISTORY = "history"
+_log = structlog.get_logger("crocevia.pull")
 
 
 def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int = MOST_PAGES) -> bool:
@@ -50,9 +53,17 @@ def _read(live: Live, stream: str, cursor: str | None) -> RawPage:
     connector = live.connector
     if stream == HISTORY and isinstance(connector, Polls):
         return connector.poll(cursor)
-    if isinstance(connector, ReadsRecords):
+    if not isinstance(connector, ReadsRecords):
+        raise TypeError(stream)
+    try:
         return connector.changes(stream, cursor, readable(live, live.mappings[stream]))
-    raise TypeError(stream)
+    except SchemaDriftError as error:
+        drifted = live.quarantined.setdefault(stream, set())
+        if not set(error.fields) - drifted:
+            raise  # leaving out what it names has not helped
+        drifted.update(error.fields)
+        _log.warning("fields drifted; they are left out", connection=live.name, object=stream, fields=error.fields)
+        return connector.changes(stream, cursor, readable(live, live.mappings[stream]))
 
 
 def readable(live: Live, mapping: ObjectMapping) -> list[str]:
@@ -96,7 +107,7 @@ def fit(live: Live) -> None:
         return
     for object_name, mapping in list(live.mappings.items()):
         schema = connector.describe(object_name)
-        own = {"key": mapping.key, "revision": mapping.revision}
-        kept = {name: value if value in schema.fields else None for name, value in own.items()}
-        live.mappings[object_name] = evolve(mapping.fit(schema), **kept)
+        key = mapping.key if mapping.key in schema.fields else None
+        revision = mapping.revision if mapping.revision in schema.fields else None
+        live.mappings[object_name] = evolve(mapping.fit(schema), key=key, revision=revision)
     live.fitted = True

@@ -68,20 +68,24 @@ class Push:
         writer = self.live.connector
         if not isinstance(writer, WritesRecords):
             return 0
-        with self.world.store.reading() as connection:
-            rows = bindings.pending(
-                connection, self.live.name, mapping.of, self.world.now_us(), writer.write_limit, creating=creating
-            )
-            rows = [row for row in rows if row.object == mapping.object]
-            if not rows:
-                return 0
-            wanted, settled = self._wanted(connection, mapping, rows)
-        if mapping.of == "profile":
-            wanted = lookup.before_create(self.world, self.live, mapping, wanted, self.lease)
+        wanted, settled = self._read(mapping, writer.write_limit, creating=creating)
+        if lookup.look_first(self.world, self.live, mapping, wanted, self.lease):
+            # what was heard may have changed anything: compute again, for those that were looked up
+            looked_up = {one.row.id for one in wanted}
+            wanted, settled = self._read(mapping, writer.write_limit, creating=creating)
+            wanted = [one for one in wanted if one.row.id in looked_up]
         self._claim(settled, wanted)
         if wanted:
             self._record(mapping, wanted, self._write(writer, [one.write for one in wanted]))
-        return len(rows)
+        return len(wanted) + len(settled)
+
+    def _read(self, mapping: ObjectMapping, most: int, *, creating: bool) -> tuple[list[Wanted], list[BindingRow]]:
+        """What is pending now, as writes, and the rows that need none."""
+        with self.world.store.reading() as connection:
+            now = self.world.now_us()
+            rows = bindings.pending(connection, self.live.name, mapping.of, now, most, creating=creating)
+            rows = [row for row in rows if row.object == mapping.object]
+            return self._wanted(connection, mapping, rows) if rows else ([], [])
 
     # --- what to write ----------------------------------------------------------------------------------------------
 
@@ -160,6 +164,8 @@ class Push:
 
     def _claim(self, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
         """Write down what is about to be called; nothing is called when the lane is not ours any more."""
+        if not (settled or wanted):
+            return
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
@@ -180,8 +186,8 @@ class Push:
             return self._halved(writer, batch, RejectedError(told, code=type(error).__name__))
         faults.reach("push.called")
         if len(outcomes) != len(batch):
-            told = OutcomeUnknownError(f"{self.live.name}: {len(batch)} writes got {len(outcomes)} outcomes")
-            return [told] * len(batch)
+            unknown = OutcomeUnknownError(f"{self.live.name}: {len(batch)} writes got {len(outcomes)} outcomes")
+            return [unknown] * len(batch)
         return list(outcomes)
 
     def _halved(self, writer: WritesRecords, batch: Sequence[Write], error: RejectedError) -> list[Outcome]:

@@ -173,7 +173,7 @@ def park(batch: Batch, awaits: str, leaf: Leaf) -> None:
 
 def unparked(batch: Batch, awaited: Iterable[str]) -> list[Leaf]:
     """Take the events of this connection that waited for these, oldest first."""
-    found = []
+    found: list[Any] = []
     for chunk in chunks(sorted(awaited), 500):
         statement = sa.select(parked).where(parked.c.awaits.in_(chunk), parked.c.connection == batch.live.name)
         found.extend(batch.transaction.execute(statement.order_by(parked.c.id)).all())
