@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from crocevia_salesforce.simulator import Options, running_simulator
 
 pytestmark = pytest.mark.peers

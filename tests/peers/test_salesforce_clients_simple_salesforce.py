@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 import requests
-from crocevia_salesforce.simulator import Options, Simulator, make_certificate, running_proxy, running_simulator
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from simple_salesforce import Salesforce, SalesforceAuthenticationFailed, SalesforceMalformedRequest
+from simple_salesforce import Salesforce
+from simple_salesforce.exceptions import SalesforceAuthenticationFailed, SalesforceMalformedRequest
+
+from crocevia_salesforce.simulator import Options, Simulator, make_certificate, running_proxy, running_simulator
 
 pytestmark = pytest.mark.peers
 
@@ -21,11 +24,16 @@ def private_key() -> rsa.RSAPrivateKey:
 
 
 @pytest.fixture(scope="module")
-def org(tmp_path_factory: pytest.TempPathFactory, private_key: rsa.RSAPrivateKey) -> Iterator[tuple[Simulator, str, Path]]:
+def org(
+    tmp_path_factory: pytest.TempPathFactory, private_key: rsa.RSAPrivateKey
+) -> Iterator[tuple[Simulator, str, Path]]:
     """A simulated org over TLS, the proxy that leads there, and the certificate to trust."""
     tls = make_certificate(tmp_path_factory.mktemp("tls"))
     public = private_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
-    with running_simulator(Options(public_key=public), tls=tls) as sim, running_proxy(urlsplit(sim.url).port or 0) as proxy:
+    with (
+        running_simulator(Options(public_key=public), tls=tls) as sim,
+        running_proxy(urlsplit(sim.url).port or 0) as proxy,
+    ):
         yield sim, proxy, tls[0]
 
 
@@ -45,8 +53,8 @@ def pem(key: rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
-USER = {"username": "integration@crocevia.example"}
-APP = {"consumer_key": "crocevia", "consumer_secret": "simulated-secret"}
+USER: dict[str, Any] = {"username": "integration@crocevia.example"}
+APP: dict[str, Any] = {"consumer_key": "crocevia", "consumer_secret": "simulated-secret"}
 
 
 def test_soap_login_with_password_and_token(session: requests.Session) -> None:
@@ -88,14 +96,14 @@ def test_session_id_login(session: requests.Session) -> None:
 
 
 @pytest.fixture
-def sf(session: requests.Session, org: tuple[Simulator, str, Path]) -> Salesforce:
+def sf(session: requests.Session, org: tuple[Simulator, str, Path]) -> Any:
     """A client of an org without contacts."""
     sim = org[0]
     sim.admin.delete("Contact", *(row["Id"] for row in sim.admin.query("SELECT Id FROM Contact")))
     return Salesforce(**APP, domain="acme.my", session=session)
 
 
-def test_records(sf: Salesforce) -> None:
+def test_records(sf: Any) -> None:
     """Create, read, change, upsert, find by key, delete; updated and describe."""
     made = sf.Contact.create({"LastName": "Rossi", "Email": "a@example.com"})
     assert made["success"] is True
@@ -110,10 +118,13 @@ def test_records(sf: Salesforce) -> None:
         sf.Contact.create({"LastName": "A", "Foo": 1})
 
 
-def test_collections_upsert_and_query_all(sf: Salesforce) -> None:
+def test_collections_upsert_and_query_all(sf: Any) -> None:
     """200 rows in one call; all of several pages in order; the recycle bin when asked for."""
     for start in range(0, 2400, 200):
-        records = [{"attributes": {"type": "Contact"}, "LastName": f"N{n:04d}", "Crocevia_Key__c": f"b{n}"} for n in range(start, start + 200)]
+        records = [
+            {"attributes": {"type": "Contact"}, "LastName": f"N{n:04d}", "Crocevia_Key__c": f"b{n}"}
+            for n in range(start, start + 200)
+        ]
         path = "composite/sobjects/Contact/Crocevia_Key__c"
         rows = sf.restful(path, method="PATCH", json={"allOrNone": False, "records": records})
         assert [row["created"] for row in rows] == [True] * 200
@@ -122,13 +133,18 @@ def test_collections_upsert_and_query_all(sf: Salesforce) -> None:
     assert (found["totalSize"], found["done"]) == (2400, True)
 
 
-def test_bulk2(sf: Salesforce, tmp_path: Path) -> None:
+def test_bulk2(sf: Any, tmp_path: Path) -> None:
     """Bulk 2.0 upsert, its failures, and a query over pages."""
-    rows = [{"Crocevia_Key__c": f"c{n}", "LastName": f"N{n}", "Email": "bad" if n == 7 else f"n{n}@example.com"} for n in range(500)]
+    rows = [
+        {"Crocevia_Key__c": f"c{n}", "LastName": f"N{n}", "Email": "bad" if n == 7 else f"n{n}@example.com"}
+        for n in range(500)
+    ]
     (result,) = sf.bulk2.Contact.upsert(records=rows, external_id_field="Crocevia_Key__c")
     assert (result["numberRecordsProcessed"], result["numberRecordsFailed"]) == (500, 1)
     failed = sf.bulk2.Contact.get_failed_records(result["job_id"])
     assert "INVALID_EMAIL_ADDRESS:Email: invalid email address: bad:Email --" in failed
-    pages = list(sf.bulk2.Contact.query("SELECT Id, LastName FROM Contact WHERE Crocevia_Key__c LIKE 'c%'", max_records=200))
+    pages = list(
+        sf.bulk2.Contact.query("SELECT Id, LastName FROM Contact WHERE Crocevia_Key__c LIKE 'c%'", max_records=200)
+    )
     lines = [line for page in pages for line in page.splitlines()[1:]]
     assert (len(pages), len(lines)) == (3, 499)

@@ -59,6 +59,7 @@ def _config(org: Org, public_url: str | None, tls: tuple[Path, Path] | None) -> 
         log_level="critical",
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=120,  # clients poll Bulk jobs every five seconds: uvicorn's own five would race with them
         h11_max_incomplete_event_size=32_768,
         ssl_certfile=str(tls[0]) if tls else None,
         ssl_keyfile=str(tls[1]) if tls else None,

@@ -104,7 +104,7 @@ def operation(row: Row) -> str:
 def key_paths(value: Any, at: str = "") -> dict[str, str]:
     """Return the JSON type of every key path; elements of lists share theirs, null yields to any other type."""
     if isinstance(value, dict):
-        found = {}
+        found: dict[str, str] = {}
         for key, inner in value.items():
             for path, kind in key_paths(inner, f"{at}.{key}").items():
                 found[path] = kind if found.get(path) in (None, "null") else found[path]
@@ -239,13 +239,14 @@ class Stage:
         return self.api.call(row.method, path, json={"allOrNone": False, "records": records})
 
     def _record(self, name: str, number: int, by: str, old: str | None) -> dict[str, Any]:
-        values = {
+        records: dict[str, dict[str, Any]] = {
             "Account": {"Name": f"Account {number}"},
             "Contact": {"LastName": f"N {number}"},
             "Lead": {"LastName": f"N {number}", "Company": "C"},
             "Opportunity": {"Name": "O", "StageName": "Prospecting", "CloseDate": "2026-01-01"},
             "Event": {"DurationInMinutes": 60, "ActivityDateTime": "2024-11-07T07:00:00Z"},
-        }[name]
+        }
+        values = records[name]
         key = f"person{number}@example.com"
         if old:
             self.store(name, Id=old, **values, **({by: key} if by != "Id" else {}))
