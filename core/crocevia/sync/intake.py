@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import structlog
 from attrs import evolve, field, frozen
@@ -25,6 +27,7 @@ from crocevia.model import (
     StatusReported,
     Unrecognised,
 )
+from crocevia.model.wire import from_wire, to_wire
 from crocevia.store import dead, journal, seen
 from crocevia.store.dead import WHOLE_RAW, DeadLetter
 from crocevia.store.ids import seen_key
@@ -36,6 +39,7 @@ from crocevia.sync.touches import Leaf, apply_revisions, apply_seen
 from crocevia.sync.world import Live, World
 
 MOST_RAWS = 256
+_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\0")
 _log = structlog.get_logger("crocevia.intake")
 _TRANSLATE = "crocevia_translate_event"
 _RECORDS = (RecordChanged, RecordDeleted, RecordMerged)
@@ -67,9 +71,20 @@ def parse(world: World, live: Live, row: JournalRow) -> Parsed:
     except Exception as error:  # noqa: BLE001 - a connector's bug must not stop the others' input
         message = f"{live.name}: parse failed ({type(error).__name__}) on raw {row.id}; mend the connector, then replay"
         return Parsed(row, failure=_letter(live, row, WHOLE_RAW, type(error).__name__, message))
+    if _UNSTORABLE.search(row.raw.body):
+        events = [from_wire(_storable(to_wire(event))) for event in events]
     if world.dispatcher.has(_TRANSLATE):
         events = [made for event in events for made in world.dispatcher.translate(_TRANSLATE, event, raw=row.raw)]
     return Parsed(row, events)
+
+
+def _storable(value: Any) -> Any:
+    """The value with NUL and half surrogates, which no database takes, replaced by U+FFFD; the raw keeps them."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {name: _storable(item) for name, item in value.items()}
+    return [_storable(item) for item in value] if isinstance(value, list) else value
 
 
 def _letter(live: Live, row: JournalRow, leaf: str, error: str, message: str) -> DeadLetter:
