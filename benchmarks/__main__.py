@@ -12,9 +12,14 @@ from pathlib import Path
 import benchmarks
 from benchmarks._measure import Figure, measured
 
+
 def modules() -> list[str]:
     """Every module that can be run."""
     return sorted(found.name for found in pkgutil.iter_modules(benchmarks.__path__) if not found.name.startswith("_"))
+
+
+def _beside(figure: Figure) -> str:
+    return "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
 
 
 def main() -> None:
@@ -29,7 +34,9 @@ def main() -> None:
         for module in given.only or modules():
             for name, figure in pool.submit(measured, module).result().items():
                 figures[name] = figure
-                floor = "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
+                floor = (
+                    "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
+                )
                 print(f"{name:32} {figure['value']:>12.4g} {figure['unit']}{floor}", flush=True)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)

@@ -74,13 +74,19 @@ def bare_cpu_s(database: sqlite3.Connection, session: requests.Session, url: str
             if not hmac.compare_digest(digest, signature):
                 raise ValueError
         with database:
-            database.executemany("INSERT INTO journal (body, at) VALUES (?, ?)", [(p, time.time_ns()) for p, _ in chunk])
-    while rows := database.execute("SELECT id, body FROM journal WHERE done = 0 ORDER BY id LIMIT ?", (GROUP,)).fetchall():
+            database.executemany(
+                "INSERT INTO journal (body, at) VALUES (?, ?)", [(p, time.time_ns()) for p, _ in chunk]
+            )
+    while rows := database.execute(
+        "SELECT id, body FROM journal WHERE done = 0 ORDER BY id LIMIT ?", (GROUP,)
+    ).fetchall():
         _bare_batch(database, session, url, rows)
     return time.process_time() - started
 
 
-def _bare_batch(database: sqlite3.Connection, session: requests.Session, url: str, rows: list[tuple[int, bytes]]) -> None:
+def _bare_batch(
+    database: sqlite3.Connection, session: requests.Session, url: str, rows: list[tuple[int, bytes]]
+) -> None:
     touches = []
     for _, payload in rows:
         for entry in json.loads(payload)["entry"]:
@@ -88,10 +94,13 @@ def _bare_batch(database: sqlite3.Connection, session: requests.Session, url: st
                 names = {who["wa_id"]: who["profile"]["name"] for who in change["value"]["contacts"]}
                 for message in change["value"]["messages"]:
                     sender = message["from"]
-                    touches.append((message["id"], sender, names[sender], int(message["timestamp"]), message["text"]["body"]))
+                    touches.append(
+                        (message["id"], sender, names[sender], int(message["timestamp"]), message["text"]["body"])
+                    )
     with database:
         database.executemany(
-            "INSERT INTO customers (address, name) VALUES (?, ?) ON CONFLICT DO NOTHING", [(t[1], t[2]) for t in touches]
+            "INSERT INTO customers (address, name) VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(t[1], t[2]) for t in touches],
         )
         marks = ",".join("?" * len(touches))
         found = database.execute(

@@ -1,6 +1,7 @@
 """Crocevia: the crossroads between the roads to a customer and the CRMs that should know of it.
 
-A first plugin, whole (`crocevia_plugin.py` beside `crocevia.toml`, or a package with an entry point of group `crocevia`):
+A first plugin, whole (`crocevia_plugin.py` beside `crocevia.toml`, or a package with an entry point of the group
+`crocevia`):
 
     from crocevia import Connector, InteractionSeen, hookimpl
 
@@ -15,7 +16,8 @@ A first plugin, whole (`crocevia_plugin.py` beside `crocevia.toml`, or a package
     def crocevia_register_connectors():
         return [AcmeChat]
 
-What is exported here, in `crocevia.errors`, `crocevia.mapping` and in `crocevia.testing` is public; connectors import nothing else.
+What is exported here, in `crocevia.errors`, `crocevia.mapping` and in `crocevia.testing` is public; connectors import
+nothing else.
 """
 
 from pluggy import HookimplMarker

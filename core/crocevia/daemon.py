@@ -92,7 +92,9 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
             threading.Thread(target=engine.run, args=(list(lanes.values()), stop), name="engine"),
             threading.Thread(target=_announce, args=(world, stop), name="announcing"),
             *(
-                threading.Thread(target=_listen, args=(world, found, lanes[name], stop), name=f"listen {name}", daemon=True)
+                threading.Thread(
+                    target=_listen, args=(world, found, lanes[name], stop), name=f"listen {name}", daemon=True
+                )
                 for name, found in world.lives.items()
                 if isinstance(found.connector, Listens)
             ),
@@ -141,7 +143,7 @@ def _announce(world: World, stop: threading.Event) -> None:
         try:
             told = announce.announce(world) if world.listened else 0
         except StoreError as error:
-            _log.error("announcing waits for the store", reason=str(error))  # noqa: TRY400 - no payloads in logs
+            _log.error("announcing waits for the store", reason=str(error))
         world.clock.wait(stop, 0.0 if told else 0.5)
 
 
@@ -161,6 +163,6 @@ def _listen(world: World, found: Live, lane: Lane, stop: threading.Event) -> Non
             if failures == 0:
                 _log.warning("stream broken", connection=found.name, reason=str(error))
         except Exception as error:  # noqa: BLE001 - a connector's bug must not end the stream for good
-            _log.error("stream failed", connection=found.name, error=type(error).__name__)  # noqa: TRY400 - as above
+            _log.error("stream failed", connection=found.name, error=type(error).__name__)
         failures += 1
         world.clock.wait(stop, backoff(min(failures, 6), world.random).total_seconds())

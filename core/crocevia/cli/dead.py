@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -42,8 +41,10 @@ def list_(session: Session, name: str | None) -> None:
         found = letters.listed(connection, name)
     causes = Counter((one["connection"], one["what"], one["error"]) for one in found)
     for (where, what, error), count in causes.most_common():
-        ids = [str(one["id"]) for one in found if (one["connection"], one["what"], one["error"]) == (where, what, error)]
-        shown = " ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")  # noqa: PLR2004 - as many as fit a line
+        ids = [
+            str(one["id"]) for one in found if (one["connection"], one["what"], one["error"]) == (where, what, error)
+        ]
+        shown = " ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
         click.echo(f"{where}: {count} x {what}: {error}: {shown}")
     if not found:
         click.echo("no dead letters")

@@ -58,7 +58,9 @@ def holders(connection: Connection, address: str, region: str | None) -> list[Pr
     ids = {holder for some in profiles.holders(connection, exact).values() for holder in some}
     ids |= set(profiles.ids_of(connection, [address]).values())
     if not ids:  # a vendor's bare id
-        ending = sa.select(claims.c.profile_id).where(claims.c.address.endswith("|" + address, autoescape=True)).limit(20)
+        ending = (
+            sa.select(claims.c.profile_id).where(claims.c.address.endswith("|" + address, autoescape=True)).limit(20)
+        )
         ids = set(connection.execute(ending).scalars())
     return list({row.id: row for row in profiles.load_canonical(connection, ids).values()}.values())
 
@@ -113,6 +115,13 @@ def _print(customer: dict[str, Any]) -> None:
         table.add_column(heading)
     arrows = {"inbound": "→", "outbound": "←"}
     for one in customer["timeline"]:
-        cells = (one["at"][:19], one["road"], arrows.get(one["direction"], "·"), one["kind"], one["status"] or "", one["text"] or "")
+        cells = (
+            one["at"][:19],
+            one["road"],
+            arrows.get(one["direction"], "·"),
+            one["kind"],
+            one["status"] or "",
+            one["text"] or "",
+        )
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)

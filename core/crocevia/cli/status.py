@@ -79,8 +79,22 @@ def _print(found: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{found['profiles']} customers, {found['interactions']} interactions, {found['reviews']} to review")
-    for heading in ("connection", "state", "lag", "received", "waiting", "quarantined", "wanted", "to do", "unknown", "dead", "books"):
+    table = Table(
+        title=f"{found['profiles']} customers, {found['interactions']} interactions, {found['reviews']} to review"
+    )
+    for heading in (
+        "connection",
+        "state",
+        "lag",
+        "received",
+        "waiting",
+        "quarantined",
+        "wanted",
+        "to do",
+        "unknown",
+        "dead",
+        "books",
+    ):
         table.add_column(heading, justify="left" if heading in ("connection", "state", "books") else "right")
     for name, one in found["connections"].items():
         incoming, records, orders = one["incoming"], one["records"], one["commands"]

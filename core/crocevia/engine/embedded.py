@@ -42,11 +42,11 @@ def _run(lane: Lane, stop: Event) -> None:
             failures = 0
         except StoreError as error:
             if failures == 0:
-                _log.error("the store fails", connection=lane.name, reason=str(error))  # noqa: TRY400 - no payloads in logs
+                _log.error("the store fails", connection=lane.name, reason=str(error))
             failures += 1
             wait_s = min(30.0, 0.2 * 2**failures)
         except Exception as error:  # noqa: BLE001 - a lane that failed is tried again; the others never notice
-            _log.error("a lane failed", connection=lane.name, error=type(error).__name__, at=where(error))  # noqa: TRY400 - as above
+            _log.error("a lane failed", connection=lane.name, error=type(error).__name__, at=where(error))
             failures += 1
             wait_s = min(30.0, 0.2 * 2**failures)
         if wait_s > 0:

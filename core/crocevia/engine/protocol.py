@@ -10,7 +10,7 @@ from crocevia.sync.lane import Lane
 
 
 class Engine(Protocol):
-    """Runs lanes until it is told to stop: each by one worker at a time, again when it is woken or its time has come."""
+    """Runs lanes until told to stop: each by one worker at a time, again when it is woken or its time has come."""
 
     def run(self, lanes: Sequence[Lane], stop: Event) -> None:
         """Run these lanes; return when `stop` is set and no lane is at work any more.

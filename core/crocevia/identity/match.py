@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crocevia.model.decision import Candidates, Claim, Match
 from crocevia import hookimpl
+from crocevia.model.decision import Candidates, Claim, Match
 
 
 @hookimpl(trylast=True)

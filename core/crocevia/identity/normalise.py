@@ -9,8 +9,8 @@ import phonenumbers
 from attrs import evolve
 from email_validator import EmailNotValidError, validate_email
 
-from crocevia.model import ContactPoint
 from crocevia import hookimpl
+from crocevia.model import ContactPoint
 
 VERSION = 1
 """Raised whenever a normal form changes; old forms are kept as aliases then."""

@@ -58,9 +58,7 @@ def enlist(store: Store, connection: Connection, pairs: Iterable[tuple[str, str]
 
 def cursor(connection: Connection, plugin: str, hook: str) -> Any:
     """A listener's row: cursor, attempts, due_at, error."""
-    return connection.execute(
-        sa.select(listeners).where(listeners.c.plugin == plugin, listeners.c.hook == hook)
-    ).one()
+    return connection.execute(sa.select(listeners).where(listeners.c.plugin == plugin, listeners.c.hook == hook)).one()
 
 
 def after(connection: Connection, hook: str, cursor_: int, most: int) -> list[Announcement]:

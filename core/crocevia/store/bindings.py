@@ -145,9 +145,7 @@ def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> 
 def claim(connection: Connection, ids: Sequence[int]) -> None:
     """Write down, before a call, which revision it carries: after a crash it may have happened."""
     for chunk in chunks(ids, _CHUNK):
-        connection.execute(
-            sa.update(bindings).where(bindings.c.id.in_(chunk)).values(claimed=bindings.c.wanted)
-        )
+        connection.execute(sa.update(bindings).where(bindings.c.id.in_(chunk)).values(claimed=bindings.c.wanted))
 
 
 def save(connection: Connection, rows: Iterable[BindingRow]) -> None:

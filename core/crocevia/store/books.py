@@ -108,7 +108,9 @@ def _incoming(connection: Connection, name: str) -> Incoming:
     )
 
 
-def _number(connection: Connection, table: sa.Table, name: str, *conditions: sa.ColumnElement[bool] | sa.TextClause) -> int:
+def _number(
+    connection: Connection, table: sa.Table, name: str, *conditions: sa.ColumnElement[bool] | sa.TextClause
+) -> int:
     statement = sa.select(sa.func.count()).select_from(table).where(table.c.connection == name, *conditions)
     return int(connection.execute(statement).scalar_one())
 

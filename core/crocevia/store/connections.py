@@ -16,7 +16,7 @@ RUNNING = "running"
 
 @frozen(kw_only=True)
 class ConnectionRow:
-    """`state`: running, paused or unhealthy, `reason` why; `last_in_at` and `last_out_at` in microseconds, None: never."""
+    """`state`: running, paused or unhealthy, `reason` why; `last_in_at`, `last_out_at` in microseconds, None: never."""
 
     name: str
     state: str = RUNNING

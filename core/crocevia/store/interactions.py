@@ -52,7 +52,8 @@ class InteractionRow:
     @property
     def message_key(self) -> str | None:
         """The channel's own id of it; None while a reply born in a CRM is not sent yet."""
-        return self.detail["message_key"] if "message_key" in self.detail else self.key
+        found: str | None = self.detail.get("message_key", self.key)
+        return found
 
     def canonical(self) -> dict[str, Any]:
         """The interaction in canonical values, for lenses; `profile` is added by who knows the remote id.
@@ -71,7 +72,9 @@ class InteractionRow:
             "text": None if self.removed else self.text,
             "conversation": self.conversation,
             "message_key": self.message_key,
-            "status": "removed" if self.removed else self.status or ("received" if self.direction == "inbound" else None),
+            "status": "removed"
+            if self.removed
+            else self.status or ("received" if self.direction == "inbound" else None),
             "status_detail": self.status_detail,
             "in_reply_to": detail.get("in_reply_to"),
             "attachments": _lines(detail.get("attachments")),

@@ -21,18 +21,14 @@ class Lease:
     until: int
 
 
-def acquire(
-    store: Store, lane: str, owner: str, now: int, length_us: int, *, alone: bool = False
-) -> Lease | None:
+def acquire(store: Store, lane: str, owner: str, now: int, length_us: int, *, alone: bool = False) -> Lease | None:
     """Take or renew a lease; None while another owner holds it. A take-over raises the epoch.
 
     Args:
         alone: The caller knows that nobody else is alive on this store: leases of others are void at once.
     """
     with store.writing() as connection:
-        connection.execute(
-            store.insert(leases).values(lane=lane, owner="", epoch=0, until=0).on_conflict_do_nothing()
-        )
+        connection.execute(store.insert(leases).values(lane=lane, owner="", epoch=0, until=0).on_conflict_do_nothing())
         row = connection.execute(sa.select(leases).where(leases.c.lane == lane).with_for_update()).one()
         if row.owner != owner and row.until > now and not alone:
             return None

@@ -1,4 +1,4 @@
-"""Bring a store to the schema of this version. Each step is one transaction, so a crash leaves a step whole or undone."""
+"""Bring a store to the schema of this version. Each step is one transaction: a crash leaves it whole or undone."""
 
 from __future__ import annotations
 

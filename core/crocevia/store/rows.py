@@ -1,7 +1,7 @@
 """Many rows at once: statements made from the tables, parameters handed to the driver as tuples.
 
-SQLAlchemy's own executemany walks every parameter of every row in Python; for the tables that grow with each interaction
-that costs more than the database does.
+SQLAlchemy's own executemany walks every parameter of every row in Python; for the tables that grow with each
+interaction that costs more than the database does.
 """
 
 from __future__ import annotations

@@ -53,7 +53,13 @@ journal = Table(
     Column("state", SmallInteger, nullable=False),
     Column("leaves", Integer),
 )
-Index("journal_pending", journal.c.connection, journal.c.id, sqlite_where=text("state = 0"), postgresql_where=text("state = 0"))
+Index(
+    "journal_pending",
+    journal.c.connection,
+    journal.c.id,
+    sqlite_where=text("state = 0"),
+    postgresql_where=text("state = 0"),
+)
 
 journal_subjects = Table(
     "journal_subjects",

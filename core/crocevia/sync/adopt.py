@@ -37,7 +37,9 @@ class Adoption:
         normal = normalise(batch, [point for points in entered.values() for point in points])
         trusted = batch.live.options.trusts_contact_points
         self.points = {
-            remote_id: [evolve(normal[point], verified=trusted and normal[point].scope != UNREADABLE) for point in points]
+            remote_id: [
+                evolve(normal[point], verified=trusted and normal[point].scope != UNREADABLE) for point in points
+            ]
             for remote_id, points in entered.items()
         }
         addresses = {point.address for points in self.points.values() for point in points}
@@ -113,6 +115,10 @@ class Adoption:
         row.remote_id, row.state, row.version = leaf.event.id, "linked", leaf.event.version
         batch.linked[self.mapping.object, leaf.event.id] = profile.id
         return row
+
+
+def _trusted(point: ContactPoint, *, trusted: bool) -> ContactPoint:
+    return evolve(point, verified=trusted and point.scope != UNREADABLE)
 
 
 def _entered(mapping: ObjectMapping, values: Mapping[str, Any]) -> list[ContactPoint]:

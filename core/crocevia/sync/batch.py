@@ -155,7 +155,9 @@ class Batch:
 
     # --- saying -----------------------------------------------------------------------------------------------------
 
-    def announce(self, hook: str, data: Mapping[str, Any], *, profile: int | None = None, subject: int | None = None) -> None:
+    def announce(
+        self, hook: str, data: Mapping[str, Any], *, profile: int | None = None, subject: int | None = None
+    ) -> None:
         """Log something that plugins listen to; nothing when nobody does."""
         if hook in self.world.listened:
             self.said.append(

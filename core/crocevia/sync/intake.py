@@ -122,9 +122,10 @@ def _apply_or_split(world: World, live: Live, parsed: Sequence[Parsed], lease: L
         one = parsed[0]
         if one.failure is not None:
             raise
-        _log.error("applying a raw failed", connection=live.name, raw=one.row.id, error=type(error).__name__, at=where(error))
-        message = f"{live.name}: applying raw {one.row.id} failed ({type(error).__name__}); this is a bug: report it, then replay"
-        letter = _letter(live, one.row, WHOLE_RAW, type(error).__name__, message)
+        name = type(error).__name__
+        _log.error("applying a raw failed", connection=live.name, raw=one.row.id, error=name, at=where(error))
+        message = f"{live.name}: applying raw {one.row.id} failed ({name}); this is a bug: report it, then replay"
+        letter = _letter(live, one.row, WHOLE_RAW, name, message)
         apply(world, live, [Parsed(one.row, failure=letter, replays=one.replays)], lease)
 
 
@@ -206,5 +207,3 @@ def _apply_leaves(batch: Batch, leaves: Sequence[Leaf]) -> None:
         mine = [leaf for leaf in leaves if isinstance(leaf.event, types)]
         if mine:
             step(batch, mine)
-
-

@@ -82,7 +82,7 @@ def judge(
     return Verdict(lens=lens, ruling="conflict", values=values, why="both sides changed it")
 
 
-def meet(
+def meet(  # noqa: PLR0911 - one return a ruling reads best
     lens: Lens, remote: Mapping[str, Any], canonical: Mapping[str, Any], *, theirs_first: bool
 ) -> Verdict:
     """Judge one lens of a record met for the first time: no base, so fill what is empty, else by priority.

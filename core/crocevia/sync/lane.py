@@ -169,9 +169,7 @@ class Lane:
         world = self.world
         with world.store.writing() as connection:
             kept = "running" if state == "up" else "unhealthy"
-            connections.write(
-                world.store, connection, self.name, state=kept, reason=reason, changed_at=world.now_us()
-            )
+            connections.write(world.store, connection, self.name, state=kept, reason=reason, changed_at=world.now_us())
             if "crocevia_connection_changed" in world.listened:
                 said = Announcement(
                     hook="crocevia_connection_changed",
@@ -180,5 +178,3 @@ class Lane:
                     data={"state": state, "reason": reason},
                 )
                 announcements.append(connection, RowIds(connection), [said])
-
-

@@ -27,9 +27,7 @@ NO_RAW = 0
 """Stands for the raw of records that were asked for, not told."""
 
 
-def look_first(
-    world: World, live: Live, mapping: ObjectMapping, wanted: Sequence[Wanted], lease: Lease | None
-) -> bool:
+def look_first(world: World, live: Live, mapping: ObjectMapping, wanted: Sequence[Wanted], lease: Lease | None) -> bool:
     """Read before writing: customers that are about to be created, and with `guard = "read"` what is about to change.
 
     Records that are found are judged, and linked or reviewed, like any that the CRM tells of. Returns whether

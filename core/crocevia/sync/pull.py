@@ -72,7 +72,14 @@ def readable(live: Live, mapping: ObjectMapping) -> list[str]:
 
 
 def keep(
-    world: World, live: Live, stream: str, page: RawPage, *, complete: bool, lease: Lease | None = None, source: str = "page"
+    world: World,
+    live: Live,
+    stream: str,
+    page: RawPage,
+    *,
+    complete: bool,
+    lease: Lease | None = None,
+    source: str = "page",
 ) -> None:
     """Journal a page and move the cursor, in one transaction."""
     now = world.now_us()

@@ -1,4 +1,4 @@
-"""Desired state to CRMs: what is wanted is computed at send time as encode(canonical) - seen, and written in batches."""
+"""Desired state to CRMs: what is wanted is computed at send time as encode(canonical) - seen; written in batches."""
 
 from __future__ import annotations
 
@@ -142,11 +142,7 @@ class Push:
                 canonical=canonical,
             )
         left_out = {*row.held, *self.live.quarantined.get(mapping.object, ())}
-        changed = {
-            name: value
-            for name, value in values.items()
-            if name not in left_out and not mapping.same(name, value, row.seen.get(name))
-        }
+        changed = mapping.differing(values, row.seen, left_out)
         if mapping.key and row.seen.get(mapping.key) != key:
             changed[mapping.key] = key
         if not changed and row.remote_id is not None:
@@ -182,8 +178,9 @@ class Push:
         except RemoteError as error:
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - a connector's bug on one record must not stop the others
-            told = f"{self.live.name}: the connector failed ({type(error).__name__}) on {batch[0].key}; mend it, then replay"
-            return self._halved(writer, batch, RejectedError(told, code=type(error).__name__))
+            name = type(error).__name__
+            told = f"{self.live.name}: the connector failed ({name}) on {batch[0].key}; mend it, then replay"
+            return self._halved(writer, batch, RejectedError(told, code=name))
         faults.reach("push.called")
         if len(outcomes) != len(batch):
             unknown = OutcomeUnknownError(f"{self.live.name}: {len(batch)} writes got {len(outcomes)} outcomes")

@@ -98,7 +98,8 @@ class Records:
 
     def too_many_deletions(self) -> bool:
         """A mass deletion stops the connection and asks; the events stay in the journal as ignored, with a review."""
-        deleted = [leaf for leaf in self.leaves if isinstance(leaf.event, RecordDeleted) and leaf.event.id in self.bound]
+        gone = [leaf for leaf in self.leaves if isinstance(leaf.event, RecordDeleted)]
+        deleted = [leaf for leaf in gone if leaf.event.id in self.bound]
         if len(deleted) <= self.batch.live.options.delete_cap:
             return False
         batch = self.batch

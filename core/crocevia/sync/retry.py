@@ -45,7 +45,9 @@ class Step:
     counts: bool = True
 
 
-def step(error: RemoteError, attempts: int, rng: random.Random, budget: Budget | None = None) -> Step:
+def step(  # noqa: PLR0911 - one return a class of errors
+    error: RemoteError, attempts: int, rng: random.Random, budget: Budget | None = None
+) -> Step:
     """Decide by the class of an error.
 
     Args:

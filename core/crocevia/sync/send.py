@@ -72,7 +72,7 @@ class Send:
             to=ContactPoint.from_address(payload["to"]),
             conversation=conversation,
             text=payload.get("text"),
-            template=None if template is None else Template(**{**template, "parameters": tuple(template.get("parameters", ()))}),
+            template=None if template is None else _template(template),
             attachments=tuple(Attachment(**file) for file in payload.get("attachments", ())),
             in_reply_to=payload.get("in_reply_to"),
             last_inbound_at=None if last is None else from_us(last),
@@ -152,6 +152,10 @@ class Send:
         faults.reach("send.recorded")
         if isinstance(outcome, RemoteError) and taken is not None and (taken.next == "pause" or not taken.counts):
             raise outcome
+
+
+def _template(values: dict[str, Any]) -> Template:
+    return Template(**{**values, "parameters": tuple(values.get("parameters", ()))})
 
 
 _STATES = {"retry": "pending", "pause": "pending", "unknown": "unknown", "refuse": "refused"}

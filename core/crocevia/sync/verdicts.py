@@ -1,4 +1,4 @@
-"""The judge's verdicts on one record, carried out: the profile changes, the binding remembers, decisions are written."""
+"""The judge's verdicts on one record, carried out: profiles change, bindings remember, decisions are written."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, valu
 def _is_stale(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]) -> bool:
     """An older revision of ours came back: a worker slept through its lease. Push again; nobody edited anything."""
     stamped = values.get(mapping.revision) if mapping.revision else None
-    return isinstance(stamped, int | float) and int(stamped) < row.applied and row.seen.get(mapping.revision or "") == row.applied
+    ours = row.seen.get(mapping.revision or "")
+    return isinstance(stamped, int | float) and int(stamped) < row.applied and ours == row.applied
 
 
 def _has_priority(batch: Batch, profile: ProfileRow, lens: Lens) -> bool:
@@ -232,7 +233,7 @@ def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, .
         keep.add(form.address)
         if held is None:
             proven = trusted and form.scope == "" and form.kind in ("phone", "email")
-            batch.claim(profile, _proven(form, proven), slot=point.slot)
+            batch.claim(profile, _proven(form, proven=proven), slot=point.slot)
             held = profile.claims[form.address]
         new = (slot, point.shown or held.shown, position, True)
         if (held.slot, held.shown, held.position, held.listed) != new:
@@ -244,18 +245,23 @@ def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, .
             continue
         batch.touched(profile, "contact_points")
         held.shown_by.pop(batch.live.name, None)
-        if any(proven and name in batch.world.lives and not batch.world.lives[name].reads for name, proven in held.shown_by.items()):
+        if any(proven and _is_channel(batch, name) for name, proven in held.shown_by.items()):
             held.listed, held.changed = False, True
         else:
             profile.dropped.append(profile.claims.pop(address))
 
 
-def _proven(point: ContactPoint, proven: bool) -> ContactPoint:
+def _is_channel(batch: Batch, name: str) -> bool:
+    live = batch.world.lives.get(name)
+    return live is not None and not live.reads
+
+
+def _proven(point: ContactPoint, *, proven: bool) -> ContactPoint:
     return ContactPoint(point.kind, point.scope, point.value, verified=proven, slot=point.slot, shown=point.shown)
 
 
 def _remember(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]) -> None:
-    """s := r, always."""
+    """What was read is what was last seen, always."""
     row.seen.update({name: values[name] for name in mapping.remote_fields if name in values})
 
 

@@ -16,6 +16,7 @@ from crocevia.model import to_us
 from crocevia.plugins import Dispatcher
 from crocevia.store import Store
 
+
 @define
 class Live:
     """One connection of a running daemon.
@@ -99,7 +100,9 @@ class World:
         )
 
 
-def live(name: str, connector: Connector[Any], options: Options, mappings: Iterable[ObjectMapping] | None = None) -> Live:
+def live(
+    name: str, connector: Connector[Any], options: Options, mappings: Iterable[ObjectMapping] | None = None
+) -> Live:
     """Make a connection live; without `mappings`, with the connector's own."""
     if mappings is None:
         mappings = connector.mappings() if isinstance(connector, ReadsRecords) else ()
