@@ -104,9 +104,11 @@ def same(one: Any, other: Any) -> bool:
 
     None, `""` and an empty list are all "nothing there" in a CRM; child rows have no order and no doubles.
     """
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+    if one == other:
+        return True
+    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):  # noqa: UP038 - three times as fast
         return all(row in other for row in one) and all(row in one for row in other)
-    return bool(one == other) or (one in _NOTHING and other in _NOTHING)
+    return not (one or other) and one in _NOTHING and other in _NOTHING
 
 
 _NOTHING: tuple[Any, ...] = (None, "", [], ())

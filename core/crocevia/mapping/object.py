@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from functools import cached_property
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
 
+from crocevia.mapping.encoder import Encoder
 from crocevia.mapping.lens import Lens, same
 from crocevia.model import ObjectSchema
 
@@ -47,16 +49,34 @@ class ObjectMapping:
 
     def encode(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
         """Every remote value that the CRM should hold, without key and revision."""
-        values: dict[str, Any] = {}
-        for lens in self.lenses:
-            if lens.direction != "from crm":
-                values.update(lens.encode(canonical))
-        return values
+        return self._encoder(canonical)
 
     def same(self, name: str, one: Any, other: Any) -> bool:
         """Whether two values of a remote field say the same, by the lens that maps it."""
-        lens = next((lens for lens in self.lenses if name in lens.remote), None)
+        lens = self._by_remote.get(name)
         return same(one, other) if lens is None else lens.same(name, one, other)
+
+    def differing(
+        self, values: Mapping[str, Any], seen: Mapping[str, Any], left_out: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Those of `values` that say something else than `seen` does, where a missing field says None."""
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in left_out and (held := seen.get(name)) is not value and not self.same(name, value, held)
+        }
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.lenses)
+
+    @cached_property
+    def _by_remote(self) -> dict[str, Lens]:
+        found: dict[str, Lens] = {}
+        for lens in self.lenses:
+            for name in lens.remote:
+                found.setdefault(name, lens)
+        return found
 
     def fit(self, schema: ObjectSchema) -> ObjectMapping:
         """The mapping with the limits of the described fields; lenses over missing fields are left out."""
