@@ -122,7 +122,8 @@ class Tokens:
         )
 
     def _refusal(self, answer: Answer, body: dict[str, Any]) -> RemoteError:
-        code = body.get("error")
+        given = body.get("error")
+        code = given if isinstance(given, str) else None  # a proxy's error may be an object
         said = f"{self._http.connection}: login by {self._settings.login} was refused with {answer.status}"
         if code is None and (answer.status >= 500 or answer.status in (406, 420) or answer.ok):
             return RetryableError(f"{said}: the org is in trouble", status=answer.status)

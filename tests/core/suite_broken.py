@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time as what_time_is_it
@@ -21,13 +21,18 @@ from crocevia import (
     Event,
     Ignored,
     InteractionSeen,
+    Message,
+    Outcome,
     ParseContext,
     Party,
     Raw,
+    Receipt,
     ReceivesWebhooks,
     Request,
     Secret,
+    SendsMessages,
     Unrecognised,
+    Write,
     errors,
     signatures,
 )
@@ -312,6 +317,22 @@ class TellsTheSignature(Good):
         super().verify(request, now, keys)
 
 
+class LetsTransportThrough(Good, SendsMessages):
+    """test_trouble_in_sending_is_a_decision."""
+
+    def send(self, message: Message) -> Receipt:
+        self.http.session().post("http://acme.example/messages", json={"text": message.text}).raise_for_status()
+        return Receipt(key="1")
+
+
+class QuotesTheVendor(Good, SendsMessages):
+    """test_trouble_in_sending_is_a_decision."""
+
+    def send(self, message: Message) -> Receipt:
+        answer = self.http.request("POST", "http://acme.example/messages", json={"text": message.text})
+        raise errors.RejectedError(f"acme: refused: {answer.body!r}")
+
+
 class PrintsItself(Connector[OpenSettings]):
     """test_settings_do_not_print_secrets."""
 
@@ -363,6 +384,14 @@ class ShoutsNames(Names):
 _CRM, _LOSSY = MemoryCRM(), MemoryCRM(lossy=True)
 
 
+class AnswersForHalf(_CRM.connector_class()):  # type: ignore[misc]  # as below
+    """test_trouble_in_writing_is_a_decision."""
+
+    def write(self, batch: Sequence[Write]) -> list[Outcome]:
+        outcomes: list[Outcome] = super().write(batch)
+        return outcomes[:1]
+
+
 class BreaksTheFirstLaw(_LOSSY.connector_class()):  # type: ignore[misc]  # as above
     """test_a_round_trip_changes_nothing."""
 
@@ -401,6 +430,7 @@ for _channel in _CHANNELS:
     globals()[f"Test{_channel.__name__}"] = connector_suite(
         _channel, samples="suite_samples/broken", settings={"token": "s3cret"}, sign=_sign
     )
+TestAnswersForHalf = _crm_suite(AnswersForHalf)
 TestBreaksTheFirstLaw = _crm_suite(BreaksTheFirstLaw)
 TestBreaksTheSecondLaw = _crm_suite(BreaksTheSecondLaw)
 TestMapsWhatIsNotThere = _crm_suite(MapsWhatIsNotThere)

@@ -9,12 +9,12 @@ from typing import Any, ClassVar
 
 import pytest
 
-from crocevia.connector import Connector
+from crocevia.connector import Connector, ReadsRecords, ReceivesWebhooks, SendsMessages, WritesRecords
 from crocevia.testing.suite.batch import Batches
+from crocevia.testing.suite.decision import FAILURES, Decisions
 from crocevia.testing.suite.lens_laws import LensLaws, lenses
 from crocevia.testing.suite.oddity import BROKEN, OTHER_SHAPES, Oddities
 from crocevia.testing.suite.purity import Purity
-from crocevia.testing.suite.secrecy import Secrecy
 from crocevia.testing.suite.signature import HOSTILE, Signatures
 from crocevia.testing.suite.subject import Leaves, Sign, Subject, settings_from
 from crocevia.testing.suite.translation import Translation
@@ -22,24 +22,28 @@ from crocevia.testing.suite.translation import Translation
 __all__ = ["connector_suite"]
 
 
-class BronzeSuite(Translation, Batches, Oddities, Signatures, Purity, Secrecy, LensLaws):
+class BronzeSuite(Translation, Batches, Oddities, Signatures, Purity, Decisions, LensLaws):
     """All tests of the first level; `connector_suite` gives it a subject."""
 
     subject: ClassVar[Subject]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """One test for each sample, hostile value and so on that a test asks for by its parameter."""
-        for name, values in (
-            ("sample", {sample.name: sample for sample in self.subject.samples}),
-            ("shape", OTHER_SHAPES),
-            ("broken", {name: name for name in BROKEN}),
-            ("hostile", {name: name for name in HOSTILE}),
+        for name, needed, values in (
+            ("sample", None, lambda: {sample.name: sample for sample in self.subject.samples}),
+            ("shape", None, lambda: OTHER_SHAPES),
+            ("broken", None, lambda: {how: how for how in BROKEN}),
+            ("hostile", ReceivesWebhooks, lambda: {how: how for how in HOSTILE}),
+            ("send_failure", SendsMessages, lambda: {how: how for how in FAILURES}),
+            ("write_failure", WritesRecords, lambda: {how: how for how in FAILURES}),
+            ("lens", ReadsRecords, lambda: lenses(self.subject)),
         ):
             if name in metafunc.fixturenames:
-                metafunc.parametrize(name, list(values.values()), ids=list(values))
-        if "lens" in metafunc.fixturenames:
-            mapped = lenses(self.subject)
-            metafunc.parametrize("lens", list(mapped.values()), ids=list(mapped))
+                found: Mapping[str, Any] = values()
+                if needed and not issubclass(self.subject.connector_class, needed):
+                    skip = pytest.mark.skip(reason=f"the connector is no {needed.__name__}")
+                    found = {"does not apply": pytest.param(None, marks=skip)}
+                metafunc.parametrize(name, list(found.values()), ids=list(found))
 
 
 def connector_suite(
@@ -72,7 +76,7 @@ def connector_suite(
         region: ISO country of numbers without a prefix, as `parse` gets it.
 
     Raises:
-        cattrs.ClassValidationError: the settings are not what the settings class wants.
+        ConfigError: the settings are not what the settings class wants.
     """
     caller = sys._getframe(1)  # noqa: SLF001 - `samples` is relative to the file that calls
     subject = Subject(

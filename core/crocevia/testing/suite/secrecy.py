@@ -42,7 +42,7 @@ class Secrecy:
     def test_parse_tells_nobody_what_was_written(self, sample: Sample) -> None:
         """With a canary for every text, nothing that `parse` logs or raises holds it, however odd the rest is."""
         body = self._with_canary(sample)
-        with _overheard() as heard:
+        with overheard() as heard:
             self._try_parse(sample, body, heard)
             for changed in _changes(sample, body):
                 self._try_parse(sample, changed, heard)
@@ -54,7 +54,7 @@ class Secrecy:
         if not isinstance(body, dict | list):
             pytest.skip("the sample is not JSON")
         places = [pointer for pointer, value in nodes(body) if pointer and not isinstance(value, dict | list)]
-        with _overheard() as heard:
+        with overheard() as heard:
             for pointer in places[:_MOST_CHANGES]:
                 self._try_parse(sample, encoded(replaced(body, pointer, CANARY)), heard, events=False)
         self._expect_private(heard.told, f"{sample.name}: log, output or exception of parse")
@@ -67,7 +67,7 @@ class Secrecy:
         body = self._with_canary(sample)
         headers = dict(self.subject.sign(body, connector.settings)) if self.subject.sign else {}
         wrong = {name: value[:-1] + ("0" if value[-1:] != "0" else "1") for name, value in headers.items() if value}
-        with _overheard() as heard:
+        with overheard() as heard:
             for given in (headers, wrong, {}):
                 try:
                     connector.verify(self.subject.request(body, given), NOW, self.subject.keys)
@@ -149,7 +149,7 @@ class Overheard:
 
 
 @contextmanager
-def _overheard() -> Iterator[Overheard]:
+def overheard() -> Iterator[Overheard]:
     """Listen to logging, structlog, standard output and standard error."""
     heard = Overheard()
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import cattrs
 from attrs import frozen
 
+from crocevia.config.secrets import Secrets
+from crocevia.config.structure import Reader
 from crocevia.connector import Connector, Listens, Polls, ReadsRecords, ReceivesWebhooks
+from crocevia.errors import ConfigError
 from crocevia.http import Http
 from crocevia.model import Event, ParseContext, Raw
 from crocevia.secret import Secret
@@ -109,11 +111,12 @@ def settings_from(cls: type[Any], given: Mapping[str, Any] | Any) -> Any:
     """Settings as `crocevia.toml` would give them; an instance is taken as it is.
 
     Raises:
-        cattrs.ClassValidationError: a setting is missing, unknown or of the wrong type.
+        ConfigError: a setting is missing, unknown or of the wrong type.
     """
     if isinstance(given, cls):
         return given
-    converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_structure_hook(Secret, lambda value, _: value if isinstance(value, Secret) else Secret(value))
-    converter.register_structure_hook(Path, lambda value, _: Path(value))
-    return converter.structure(given, cls)
+    reader = Reader(Secrets(environ={}, folder=Path()))
+    found = reader.read(given, cls, "settings")
+    if reader.problems:
+        raise ConfigError(*reader.problems)
+    return found
