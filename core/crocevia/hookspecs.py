@@ -81,6 +81,20 @@ def crocevia_register_commands() -> Iterable[click.Command]:
     """
 
 
+@hookspec
+def crocevia_register_simulators() -> Mapping[str, Callable[[Sequence[str]], int | None]]:
+    """Give simulators of vendors, to be run as `crocevia simulate NAME`; each takes its arguments and serves.
+
+    A simulator listens on loopback unless told otherwise, prints its URL when it is ready, and ends on SIGTERM. None
+    or 0 is success.
+
+    Called: when a simulator is run or listed; on the main thread.
+    Order: all are collected; for one name the first registered plugin's stands.
+    May do: nothing but import; no I/O.
+    If it raises: its simulators are missing; the failure is shown by `crocevia plugins`.
+    """
+
+
 # --- translate: on the way in and on the way out --------------------------------------------------------------------
 
 

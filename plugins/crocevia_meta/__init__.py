@@ -4,6 +4,7 @@ One webhook subscription of one app may feed them all; what they share (envelope
 in this package's own modules, what each says of itself in a package of its own.
 """
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crocevia import Connector, hookimpl
@@ -16,3 +17,15 @@ __all__ = ["WhatsApp"]
 def crocevia_register_connectors() -> list[type[Connector[Any]]]:
     """WhatsApp."""
     return [WhatsApp]
+
+
+@hookimpl
+def crocevia_register_simulators() -> Mapping[str, Callable[[Sequence[str]], int | None]]:
+    """A simulated WhatsApp Cloud API with customers to play."""
+    return {"whatsapp": _simulate}
+
+
+def _simulate(arguments: Sequence[str]) -> int:
+    from crocevia_meta.simulator.__main__ import main  # noqa: PLC0415 - a daemon never needs the simulator
+
+    return main(list(arguments))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 from crocevia import Connector, hookimpl
 from crocevia.errors import PluginError
 
@@ -14,10 +16,22 @@ except ModuleNotFoundError as error:
         raise
     raise PluginError(f"the Salesforce connector needs {missing}: install crocevia[salesforce]") from error
 
-__all__ = ["Salesforce", "Settings", "crocevia_register_connectors"]
+__all__ = ["Salesforce", "Settings", "crocevia_register_connectors", "crocevia_register_simulators"]
 
 
 @hookimpl
 def crocevia_register_connectors() -> list[type[Connector[Settings]]]:
     """Kind `salesforce`."""
     return [Salesforce]
+
+
+@hookimpl
+def crocevia_register_simulators() -> Mapping[str, Callable[[Sequence[str]], int | None]]:
+    """A simulated org."""
+    return {"salesforce": _simulate}
+
+
+def _simulate(arguments: Sequence[str]) -> None:
+    from crocevia_salesforce.simulator.__main__ import main  # noqa: PLC0415 - a daemon never needs the simulator
+
+    main(arguments)

@@ -56,6 +56,7 @@ def test_first_hooks_are_those_of_the_design() -> None:
         "crocevia_register_commands",
         "crocevia_register_connectors",
         "crocevia_register_engines",
+        "crocevia_register_simulators",
         "crocevia_resolve_conflict",
         "crocevia_translate_event",
     ]

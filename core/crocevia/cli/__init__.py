@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("crocevia.cli.status:status", "Tell of each connection its health, its lag and its books."),
     "show": ("crocevia.cli.show:show", "Show a customer by address: profile, records and the one timeline."),
     "dead": ("crocevia.cli.dead:dead", "List, show and replay what could not be processed."),
+    "simulate": ("crocevia.cli.simulate:simulate", "Run a simulated vendor: a server to try a connector against."),
     "translate": ("crocevia.cli.translate:translate", "Print what Crocevia makes of raw vendor input."),
 }
 """Name -> where it is and what it does, in the order of `--help`. One line adds a command."""

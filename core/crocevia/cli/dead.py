@@ -39,13 +39,12 @@ def list_(session: Session, name: str | None) -> None:
 
     with _store(session) as store, store.reading() as connection:
         found = letters.listed(connection, name)
-    causes = Counter((one["connection"], one["what"], one["error"]) for one in found)
-    for (where, what, error), count in causes.most_common():
-        ids = [
-            str(one["id"]) for one in found if (one["connection"], one["what"], one["error"]) == (where, what, error)
-        ]
+    causes: dict[tuple[str, str, str], list[str]] = {}
+    for one in found:
+        causes.setdefault((one["connection"], one["what"], one["error"]), []).append(str(one["id"]))
+    for (where, what, error), ids in sorted(causes.items(), key=lambda cause: -len(cause[1])):
         shown = " ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
-        click.echo(f"{where}: {count} x {what}: {error}: {shown}")
+        click.echo(f"{where}: {len(ids)} x {what}: {error}: {shown}")
     if not found:
         click.echo("no dead letters")
 
