@@ -19,7 +19,8 @@ class ContactPoint:
         verified: Whether the road that showed it proves it belongs to the author: a signed webhook's
             sender does, an e-mail's From header without a DMARC pass does not. A verified, exclusive
             claim identifies a customer; an unverified one never does.
-        slot: Its place on a profile: `"mobile"`, `"work"`, `"home"`, `"main"`, `"other"`, or `""`.
+        slot: Its place on a profile: `"mobile"`, `"work"`, `"home"`, `"main"`, `"other"`, or `""`. Several,
+            separated by spaces, where a person wrote one number into two fields.
         shown: The address as a person wrote it ("333 1234567"); `""` means as `value`.
     """
 

@@ -213,5 +213,6 @@ def _free_slot(profile: ProfileRow, point: ContactPoint) -> str:
     if point.kind not in _SLOTS:
         return point.slot
     first, other = _SLOTS[point.kind]
-    taken = {claim.slot for claim in profile.claims.values() if claim.listed and claim.point.kind == point.kind}
+    listed = [claim for claim in profile.claims.values() if claim.listed and claim.point.kind == point.kind]
+    taken = {slot for claim in listed for slot in claim.slot.split()}
     return next((slot for slot in (point.slot or first, first) if slot not in taken), other)
