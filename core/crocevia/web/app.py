@@ -14,6 +14,7 @@ from crocevia.web.health import Health
 from crocevia.web.ingress import PREFIX, Ingress, Receive, Scope, Send
 from crocevia.web.metrics import registry
 from crocevia.web.operations import operations
+from crocevia.web.pages import failures, pages
 from crocevia.web.server import Served, serve
 
 __all__ = ["App", "Served", "build_app", "serve"]
@@ -49,7 +50,8 @@ def build_app(
     ingress = Ingress(world, journal, public_url)
     health = Health(world, journal, ingress, sorted(lanes or ()))
     framework = Litestar(
-        route_handlers=[*operations(health, registry(world, ingress))],
+        route_handlers=[*operations(health, registry(world, ingress)), *pages(world, ingress)],
+        exception_handlers=failures(),
         openapi_config=None,
         logging_config=None,
     )
