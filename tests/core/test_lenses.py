@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from crocevia import ContactPoint, FieldSchema, ObjectSchema, errors
@@ -44,7 +44,7 @@ _LENSES: dict[str, Lens] = {
     **{name: Plain(name="value", field="Value", codec=codec) for name, codec in CODECS.items()},
 }
 _every_lens = pytest.mark.parametrize("lens", _LENSES.values(), ids=_LENSES)
-_bounded = settings(max_examples=50, deadline=None)
+_bounded = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 
 
 def _phone(value: str, slot: str = "mobile", **more: Any) -> ContactPoint:

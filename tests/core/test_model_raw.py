@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crocevia import ParseContext, Raw, errors
@@ -24,7 +24,7 @@ def _raw(body: bytes) -> Raw:
     return Raw(connection="acme", kind="acme", body=body, received_at=_NOW)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_json_values)
 def test_json_is_read_as_it_was_written(value: Any) -> None:
     """With and without escapes."""
@@ -87,7 +87,7 @@ def test_depth_is_counted_outside_texts() -> None:
     assert _raw(json.dumps(wide).encode()).json() == wide
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary())
 def test_nothing_else_is_raised_whatever_arrives(body: bytes) -> None:
     """JSON, or MalformedError."""
@@ -169,7 +169,7 @@ def test_an_iso_time_without_zone_is_malformed(garbage: Any) -> None:
         ParseContext.from_iso(garbage)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=5, minutes=30))])))
 def test_microseconds_round_trip(moment: datetime) -> None:
     """As the store keeps them, before 1970 too."""

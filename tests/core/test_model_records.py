@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from attrs import evolve
 from attrs.exceptions import FrozenInstanceError
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crocevia import (
@@ -40,7 +40,7 @@ def test_a_contact_point_is_its_kind_scope_and_value() -> None:
     assert ContactPoint("whatsapp", "page 1", "39333") != ContactPoint("whatsapp", "page 2", "39333")
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), st.text(), st.text())
 def test_an_address_round_trips(kind: str, scope: str, value: str) -> None:
     """Whatever a vendor uses for names of scopes and users."""
@@ -51,7 +51,7 @@ def test_an_address_round_trips(kind: str, scope: str, value: str) -> None:
         assert any("\ud800" <= letter <= "\udfff" for letter in scope)
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.tuples(*[st.sampled_from(["a", "a|b", "|", ""])] * 4))
 def test_two_contact_points_never_share_an_address(parts: tuple[str, str, str, str]) -> None:
     """The separator in a scope or a value tells nothing."""

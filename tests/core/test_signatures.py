@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crocevia import Request, Secret, errors, signatures
@@ -82,7 +82,7 @@ def test_any_other_header_is_refused(header: str | None) -> None:
     assert _GITHUB[7:] not in str(caught.value)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(header=st.text(), body=st.binary())
 def test_nothing_else_is_raised_whatever_arrives(header: str, body: bytes) -> None:
     """Nobody turns a forged request into a 500."""
