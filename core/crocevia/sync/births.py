@@ -17,6 +17,7 @@ from crocevia.store.bindings import BindingRow
 from crocevia.store.commands import CommandRow
 from crocevia.store.ids import interaction_uid
 from crocevia.store.interactions import InteractionRow
+from crocevia.store.json import loads
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.tables import interactions as log
 from crocevia.sync import touches
@@ -177,25 +178,34 @@ def _road(batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any]) -> tu
         if isinstance(live.connector, SendsMessages) and (not named or named in (name, live.kind))
     }
     statement = (
-        sa.select(log.c.connection, log.c.conversation)
+        sa.select(log.c.connection, log.c.conversation, log.c.detail)
         .where(log.c.profile_id == profile.id, log.c.direction == "inbound", log.c.connection.in_(list(sending)))
-        .order_by(log.c.at.desc())
+        .order_by(log.c.at.desc(), log.c.id.desc())
         .limit(1)
     )
     last = batch.transaction.execute(statement).one_or_none()
     order = [last.connection] if last else []
     order += [name for name in sending if name not in order]
     for name in order:
-        address = _address(sending[name].address_kinds(), profile)
+        heard = last if last and last.connection == name else None
+        wrote_from = loads(heard.detail).get("wrote_from") if heard else None
+        address = _address(name, sending[name].address_kinds(), profile, wrote_from)
         if address is not None:
-            conversation = last.conversation if last and last.connection == name else canonical.get("conversation")
-            return name, conversation, address
+            return name, heard.conversation if heard else canonical.get("conversation"), address
     return None
 
 
-def _address(kinds: tuple[str, ...], profile: ProfileRow) -> str | None:
-    """The customer's address on a channel: proven ones first, in the order of the channel's kinds."""
-    held = sorted(profile.claims.values(), key=lambda claim: (not claim.verified, not claim.listed, claim.position))
+def _address(name: str, kinds: tuple[str, ...], profile: ProfileRow, wrote_from: str | None) -> str | None:
+    """The customer's address on a channel: where he wrote from last, however the CRM lists him now.
+
+    Failing that, an address that the channel itself has shown, then proven ones, in the order of the channel's kinds.
+    """
+    if wrote_from in profile.claims:
+        return wrote_from
+    held = sorted(
+        profile.claims.values(),
+        key=lambda claim: (name not in claim.shown_by, not claim.verified, not claim.listed, claim.position),
+    )
     for kind in kinds:
         for claim in held:
             point = claim.point

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import asdict, frozen
 
+from crocevia.connector import SendsMessages
 from crocevia.model import (
     Attachment,
     InteractionRemoved,
@@ -51,18 +52,18 @@ def apply_seen(batch: Batch, leaves: Sequence[Leaf]) -> None:
             batch.counts["superseded"] += 1  # our own message coming back as an echo
         else:
             fresh[uid] = leaf
-    profiles = _profiles(batch, [leaf.event.customer for leaf in fresh.values()])
-    for (uid, leaf), profile in zip(fresh.items(), profiles, strict=True):
-        _log(batch, uid, leaf, profile)
+    parties = _parties(batch, [leaf.event.customer for leaf in fresh.values()])
+    for (uid, leaf), party, profile in zip(fresh.items(), parties, resolve(batch, parties), strict=True):
+        _log(batch, uid, leaf, party, profile)
     unpark(batch, list(fresh))
 
 
-def _profiles(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
+def _parties(batch: Batch, parties: Sequence[Party]) -> list[Party]:
     normal = normalise(batch, [point for party in parties for point in party.points])
-    return resolve(batch, [normalised(party, normal) for party in parties])
+    return [normalised(party, normal) for party in parties]
 
 
-def _log(batch: Batch, uid: str, leaf: Leaf, profile: ProfileRow) -> None:
+def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) -> None:
     event: InteractionSeen = leaf.event
     at = to_us(event.at)
     row = InteractionRow(
@@ -77,7 +78,7 @@ def _log(batch: Batch, uid: str, leaf: Leaf, profile: ProfileRow) -> None:
         kind=event.kind,
         at=at,
         text=event.text,
-        detail=_detail(batch, event),
+        detail=_detail(batch, event, party),
         status=event.status,
         raw_id=leaf.raw_id,
     )
@@ -103,7 +104,7 @@ def _learn(batch: Batch, profile: ProfileRow, party: Party, at: int) -> None:
             batch.set_field(profile, name, value, at)
 
 
-def _detail(batch: Batch, event: InteractionSeen) -> dict[str, Any]:
+def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any]:
     """What is rarely searched for; absent keys are the ordinary case."""
     found: dict[str, Any] = {"channel": batch.live.kind}
     optional = {
@@ -114,9 +115,17 @@ def _detail(batch: Batch, event: InteractionSeen) -> dict[str, Any]:
         "automated": event.automated or None,
         "public": event.public or None,
         "attachments": [_file(file) for file in event.attachments] or None,
+        "wrote_from": _wrote_from(batch, party) if event.direction == "inbound" else None,
     }
     found.update({name: value for name, value in optional.items() if value is not None})
     return found
+
+
+def _wrote_from(batch: Batch, party: Party) -> str | None:
+    """The address to answer to: the first that this channel can send to."""
+    channel = batch.live.connector
+    kinds = channel.address_kinds() if isinstance(channel, SendsMessages) else ()
+    return next((point.address for point in party.points if point.kind in kinds), None)
 
 
 def _file(file: Attachment) -> dict[str, Any]:
