@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from attrs import frozen
 from sqlalchemy.engine import Connection
 
+from crocevia.model import ContactPoint
 from crocevia.store.json import loads
 from crocevia.store.tables import decisions, reviews
 
@@ -48,9 +49,9 @@ def decided(connection: Connection, profile_id: int) -> list[Decided]:
             at=row.at,
             connection=row.connection,
             field=row.field.replace("_", " "),
-            base=loads(row.base),
-            ours=loads(row.ours),
-            theirs=loads(row.theirs),
+            base=_said(loads(row.base)),
+            ours=_said(loads(row.ours)),
+            theirs=_said(loads(row.theirs)),
             chosen=row.chosen,
             why=row.why,
         )
@@ -70,6 +71,18 @@ def waiting(connection: Connection, profile_id: int) -> list[Waiting]:
         Waiting(at=row.at, connection=row.connection, kind=row.kind, fields=_fields(loads(row.data)))
         for row in connection.execute(statement)
     ]
+
+
+def _said(held: Any) -> Any:
+    """A value as people read it: without what is empty, addresses without their namespace."""
+    if isinstance(held, dict):
+        said = {name.replace("_", " "): _said(item) for name, item in held.items() if item not in (None, "", [])}
+        return next(iter(said.values())) if len(held) == 1 and said else said
+    if isinstance(held, list):
+        return [_said(item) for item in held]
+    if isinstance(held, str) and held.count("|") >= 2:
+        return ContactPoint.from_address(held).text
+    return held
 
 
 def _fields(data: Any) -> tuple[str, ...]:
