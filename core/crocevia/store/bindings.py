@@ -10,11 +10,9 @@ from attrs import define, field
 from sqlalchemy.engine import Connection
 
 from crocevia.store.json import dumps, loads
-from crocevia.store.rows import Insert, Update, Values
-from crocevia.store.seen import chunks
+from crocevia.store.rows import Among, Insert, Update, Values, selecting
 from crocevia.store.tables import bindings
 
-_CHUNK = 500
 LIVE = ("new", "linked")
 
 
@@ -63,53 +61,28 @@ def pending(connection: Connection, name: str, of: str, now: int, most: int, *, 
     )
     if not creating:
         statement = statement.where(bindings.c.remote_id.is_not(None))
-    return [_binding(row) for row in connection.execute(statement)]
+    return [_binding(row) for row in connection.execute(statement).all()]
 
 
 def load(connection: Connection, ids: Collection[int]) -> list[BindingRow]:
     """Bindings by row id."""
-    found: list[BindingRow] = []
-    for chunk in chunks(sorted(ids), _CHUNK):
-        found.extend(_binding(row) for row in connection.execute(sa.select(bindings).where(bindings.c.id.in_(chunk))))
-    return found
+    return [_binding(row) for row in _BY_ID.rows(connection, ids)]
 
 
 def of_subjects(connection: Connection, of: str, ids: Collection[int], name: str | None = None) -> list[BindingRow]:
     """Bindings of profiles or interactions, on one connection or (None) on all."""
-    found: list[BindingRow] = []
-    for chunk in chunks(sorted(ids), _CHUNK):
-        statement = sa.select(bindings).where(bindings.c.of == of, bindings.c.subject_id.in_(chunk))
-        if name is not None:
-            statement = statement.where(bindings.c.connection == name)
-        found.extend(_binding(row) for row in connection.execute(statement))
-    return found
+    rows = _OF_SUBJECTS.rows(connection, ids, of)
+    return [_binding(row) for row in rows if name is None or row[1] == name]
 
 
 def by_remote(connection: Connection, name: str, object_name: str, ids: Collection[str]) -> dict[str, BindingRow]:
     """Bindings of one connection and object by remote id."""
-    found: dict[str, BindingRow] = {}
-    for chunk in chunks(sorted(ids), _CHUNK):
-        statement = sa.select(bindings).where(
-            bindings.c.connection == name, bindings.c.object == object_name, bindings.c.remote_id.in_(chunk)
-        )
-        for row in connection.execute(statement):
-            found[row.remote_id] = _binding(row)
-    return found
+    return {row[6]: _binding(row) for row in _BY_REMOTE.rows(connection, ids, name, object_name)}
 
 
 def remote_ids(connection: Connection, name: str, of: str, subjects: Collection[int]) -> dict[int, str]:
     """Remote ids of the live records of profiles or interactions on a connection, by subject."""
-    found: dict[int, str] = {}
-    for chunk in chunks(sorted(subjects), _CHUNK):
-        statement = sa.select(bindings.c.subject_id, bindings.c.remote_id).where(
-            bindings.c.of == of,
-            bindings.c.subject_id.in_(chunk),
-            bindings.c.connection == name,
-            bindings.c.remote_id.is_not(None),
-            bindings.c.state == "linked",
-        )
-        found.update((row.subject_id, row.remote_id) for row in connection.execute(statement))
-    return found
+    return dict(tuple(row) for row in _REMOTE_IDS.rows(connection, subjects, of, name))
 
 
 def add(connection: Connection, rows: Iterable[BindingRow]) -> None:
@@ -119,33 +92,17 @@ def add(connection: Connection, rows: Iterable[BindingRow]) -> None:
 
 def want(connection: Connection, of: str, subjects: Collection[int]) -> None:
     """Ask for one more revision of these subjects on every connection that has a live record of them."""
-    for chunk in chunks(sorted(subjects), _CHUNK):
-        connection.execute(
-            sa.update(bindings)
-            .where(bindings.c.of == of, bindings.c.subject_id.in_(chunk), bindings.c.state.in_(LIVE))
-            .values(wanted=bindings.c.wanted + 1, due_at=0)
-        )
+    _WANT.run(connection, subjects, of)
 
 
 def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> None:
     """Interactions that waited for their customer's record go on: it is there now."""
-    for chunk in chunks(sorted(profile_ids), _CHUNK):
-        connection.execute(
-            sa.update(bindings)
-            .where(
-                bindings.c.profile_id.in_(chunk),
-                bindings.c.connection == name,
-                bindings.c.of == "interaction",
-                bindings.c.state == "blocked",
-            )
-            .values(state="new", due_at=0, error=None)
-        )
+    _UNBLOCK.run(connection, profile_ids, name)
 
 
 def claim(connection: Connection, ids: Sequence[int]) -> None:
     """Write down, before a call, which revision it carries: after a crash it may have happened."""
-    for chunk in chunks(ids, _CHUNK):
-        connection.execute(sa.update(bindings).where(bindings.c.id.in_(chunk)).values(claimed=bindings.c.wanted))
+    _CLAIM.run(connection, ids)
 
 
 def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
@@ -153,7 +110,29 @@ def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
     _UPDATE(connection, [(*_kept(row), row.id) for row in rows])
 
 
+def record(connection: Connection, rows: Iterable[BindingRow]) -> None:
+    """Write back what a push changes, with `wanted` left alone; fewer columns are fewer indexes to keep."""
+    _OUTCOME(connection, [(*_outcome(row), row.id) for row in rows])
+
+
 _COLUMNS = tuple(column.name for column in bindings.c)
+_SELECT = selecting(bindings)
+_BY_ID = Among(_SELECT + " WHERE id {among} ORDER BY id")
+_OF_SUBJECTS = Among(_SELECT + ' WHERE "of" = ? AND subject_id {among} ORDER BY id')
+_BY_REMOTE = Among(_SELECT + " WHERE connection = ? AND object = ? AND remote_id {among}")
+_REMOTE_IDS = Among(
+    "SELECT subject_id, remote_id FROM bindings "
+    "WHERE \"of\" = ? AND connection = ? AND remote_id IS NOT NULL AND state = 'linked' AND subject_id {among}"
+)
+_WANT = Among(
+    "UPDATE bindings SET wanted = wanted + 1, due_at = 0 "
+    "WHERE \"of\" = ? AND state IN ('new', 'linked') AND subject_id {among}"
+)
+_UNBLOCK = Among(
+    "UPDATE bindings SET state = 'new', due_at = 0, error = NULL "
+    "WHERE connection = ? AND \"of\" = 'interaction' AND state = 'blocked' AND profile_id {among}"
+)
+_CLAIM = Among("UPDATE bindings SET claimed = wanted WHERE id {among}")
 _INSERT = Insert(bindings, _COLUMNS, ignoring=("of", "subject_id", "connection", "object"))
 _UPDATE = Update(
     bindings,
@@ -172,6 +151,10 @@ _UPDATE = Update(
         "flips",
         "error",
     ),
+)
+_OUTCOME = Update(
+    bindings,
+    ("remote_id", "version", "seen", "agreed", "applied", "claimed", "state", "due_at", "attempts", "error"),
 )
 
 
@@ -226,5 +209,21 @@ def _kept(row: BindingRow) -> Values:
         row.due_at,
         row.attempts,
         row.flips,
+        row.error,
+    )
+
+
+def _outcome(row: BindingRow) -> Values:
+    """The columns of `_OUTCOME`, in its order."""
+    return (
+        row.remote_id,
+        row.version,
+        dumps(row.seen) if row.seen else "{}",
+        dumps(row.agreed) if row.agreed else None,
+        row.applied,
+        row.claimed,
+        row.state,
+        row.due_at,
+        row.attempts,
         row.error,
     )

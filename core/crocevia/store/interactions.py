@@ -13,11 +13,8 @@ from sqlalchemy.engine import Connection
 from crocevia.model import from_us
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
-from crocevia.store.rows import Insert, Update, Values
-from crocevia.store.seen import chunks
+from crocevia.store.rows import Among, Insert, Update, Values, selecting
 from crocevia.store.tables import aliases, interactions, revisions
-
-_CHUNK = 500
 
 
 @define
@@ -100,36 +97,21 @@ def duration_s(duration: timedelta | None) -> float | None:
 def by_uids(connection: Connection, uids: Collection[str]) -> dict[str, InteractionRow]:
     """Interactions by external id or alias; the unknown are left out."""
     found: dict[str, InteractionRow] = {}
-    for chunk in chunks(sorted(uids), _CHUNK):
-        for row in connection.execute(sa.select(interactions).where(interactions.c.uid.in_(chunk))):
-            found[row.uid] = _interaction(row)
-        if len(found) < len(uids):
-            statement = (
-                sa.select(interactions, aliases.c.uid.label("alias"))
-                .join(aliases, aliases.c.interaction_id == interactions.c.id)
-                .where(aliases.c.uid.in_(chunk))
-            )
-            for row in connection.execute(statement):
-                found[row.alias] = _interaction(row)
+    for row in _BY_UID.rows(connection, uids):
+        found[row[1]] = _interaction(row)
+    for row in _BY_ALIAS.rows(connection, [uid for uid in uids if uid not in found]):
+        found[row[-1]] = _interaction(row)
     return found
 
 
 def load(connection: Connection, ids: Collection[int]) -> dict[int, InteractionRow]:
     """Interactions by row id."""
-    found: dict[int, InteractionRow] = {}
-    for chunk in chunks(sorted(ids), _CHUNK):
-        for row in connection.execute(sa.select(interactions).where(interactions.c.id.in_(chunk))):
-            found[row.id] = _interaction(row)
-    return found
+    return {row[0]: _interaction(row) for row in _BY_ID.rows(connection, ids)}
 
 
 def of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[tuple[int, int]]:
     """`(interaction id, profile id)` of every interaction of these profiles."""
-    found: list[tuple[int, int]] = []
-    for chunk in chunks(sorted(profile_ids), _CHUNK):
-        statement = sa.select(interactions.c.id, interactions.c.profile_id).where(interactions.c.profile_id.in_(chunk))
-        found.extend((row.id, row.profile_id) for row in connection.execute(statement))
-    return found
+    return [(row[0], row[1]) for row in _OF_PROFILES.rows(connection, profile_ids)]
 
 
 def timeline(connection: Connection, profile_id: int, most: int = 1000) -> list[InteractionRow]:
@@ -184,6 +166,13 @@ def record_revisions(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 _COLUMNS = tuple(column.name for column in interactions.c)
 _INSERT = Insert(interactions, _COLUMNS)
+_BY_ID = Among(selecting(interactions) + " WHERE id {among}")
+_BY_UID = Among(selecting(interactions) + " WHERE uid {among}")
+_BY_ALIAS = Among(
+    selecting(interactions, also="aliases.uid")
+    + " JOIN aliases ON aliases.interaction_id = interactions.id WHERE aliases.uid {among}"
+)
+_OF_PROFILES = Among("SELECT id, profile_id FROM interactions WHERE profile_id {among} ORDER BY id")
 _UPDATE = Update(
     interactions, ("profile_id", "conversation", "text", "detail", "status", "status_detail", "removed", "revision")
 )

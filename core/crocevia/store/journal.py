@@ -15,7 +15,7 @@ from crocevia.errors import StoreError
 from crocevia.model import Raw, from_us, to_us
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
-from crocevia.store.rows import Insert, Update
+from crocevia.store.rows import Among, Insert
 from crocevia.store.tables import journal, journal_subjects
 
 PENDING, DONE = 0, 1
@@ -70,7 +70,7 @@ def commit(store: Store, raws: Sequence[Raw]) -> None:
 def pending(connection: Connection, name: str, kind: str, most: int) -> list[JournalRow]:
     """The oldest raws of a connection that are not parsed yet."""
     rows = connection.execute(_PAGE, {"connection": name, "most": most})
-    return [_row(row, kind) for row in rows]
+    return [_row(row, kind) for row in rows.all()]
 
 
 def read(connection: Connection, ids: Sequence[int], kind: str) -> list[JournalRow]:
@@ -81,7 +81,11 @@ def read(connection: Connection, ids: Sequence[int], kind: str) -> list[JournalR
 
 def finish(connection: Connection, leaves: Sequence[tuple[int, int]]) -> None:
     """Mark raws as parsed: `(id, number of leaves)`."""
-    _FINISH(connection, [(DONE, count, raw) for raw, count in leaves])
+    by_count: dict[int, list[int]] = {}
+    for raw, count in leaves:
+        by_count.setdefault(count, []).append(raw)
+    for count, raws in by_count.items():
+        _FINISH.run(connection, raws, count)
 
 
 def link(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
@@ -89,7 +93,7 @@ def link(connection: Connection, pairs: Iterable[tuple[int, int]]) -> None:
     _LINK(connection, list(pairs))
 
 
-_FINISH = Update(journal, ("state", "leaves"))
+_FINISH = Among("UPDATE journal SET state = 1, leaves = ? WHERE id {among}")
 _LINK = Insert(journal_subjects, ("profile_id", "raw_id"), ignoring=("profile_id", "raw_id"))
 
 

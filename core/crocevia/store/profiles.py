@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 from attrs import define, field
 from sqlalchemy.engine import Connection
 
 from crocevia.model import ContactPoint
 from crocevia.store.ids import RowIds
 from crocevia.store.json import dumps, loads
-from crocevia.store.rows import Insert, Update, Values
-from crocevia.store.seen import chunks
+from crocevia.store.rows import Among, Insert, Update, Values, selecting
 from crocevia.store.tables import claims, profiles
-
-_CHUNK = 500
 
 
 @define
@@ -75,13 +71,9 @@ class ProfileRow:
 
 def load(connection: Connection, ids: Collection[int]) -> dict[int, ProfileRow]:
     """Profiles by id, claims included; of a merged one, the row as it is (follow `merged_into`)."""
-    found: dict[int, ProfileRow] = {}
-    for chunk in chunks(sorted(ids), _CHUNK):
-        for row in connection.execute(sa.select(profiles).where(profiles.c.id.in_(chunk))):
-            found[row.id] = _profile(row)
-        for row in connection.execute(sa.select(claims).where(claims.c.profile_id.in_(chunk))):
-            if row.profile_id in found:
-                found[row.profile_id].claims[row.address] = _claim(row)
+    found = {row[0]: _profile(row) for row in _BY_ID.rows(connection, ids)}
+    for row in _CLAIMS.rows(connection, found):
+        found[row[1]].claims[row[2]] = _claim(row)
     return found
 
 
@@ -96,22 +88,14 @@ def load_canonical(connection: Connection, ids: Collection[int]) -> dict[int, Pr
 def holders(connection: Connection, addresses: Collection[str]) -> dict[str, list[int]]:
     """For each address that is claimed, the ids of the profiles that claim it, oldest first."""
     found: dict[str, list[int]] = {}
-    for chunk in chunks(sorted(addresses), _CHUNK):
-        statement = (
-            sa.select(claims.c.address, claims.c.profile_id).where(claims.c.address.in_(chunk)).order_by(claims.c.id)
-        )
-        for address, profile_id in connection.execute(statement):
-            found.setdefault(address, []).append(profile_id)
+    for address, profile_id in _HOLDERS.rows(connection, addresses):
+        found.setdefault(address, []).append(profile_id)
     return found
 
 
 def ids_of(connection: Connection, uids: Sequence[str]) -> dict[str, int]:
     """Row ids of profiles by external id; the unknown are left out."""
-    found: dict[str, int] = {}
-    for chunk in chunks(uids, _CHUNK):
-        for row in connection.execute(sa.select(profiles.c.uid, profiles.c.id).where(profiles.c.uid.in_(chunk))):
-            found[row.uid] = row.id
-    return found
+    return dict(tuple(row) for row in _IDS.rows(connection, uids))
 
 
 def save(connection: Connection, rows: Iterable[ProfileRow]) -> None:
@@ -128,12 +112,16 @@ _INSERT_PROFILES = Insert(profiles, tuple(column.name for column in profiles.c))
 _UPDATE_PROFILES = Update(profiles, ("revision", "fields", "origins", "deserving", "merged_into", "changed_at"))
 _INSERT_CLAIMS = Insert(claims, tuple(column.name for column in claims.c))
 _UPDATE_CLAIMS = Update(claims, ("slot", "shown", "position", "listed", "verified", "shared", "shown_by"))
+_DROP_CLAIMS = Among("DELETE FROM claims WHERE id {among}")
+_BY_ID = Among(selecting(profiles) + " WHERE id {among}")
+_CLAIMS = Among(selecting(claims) + " WHERE profile_id {among} ORDER BY id")
+_HOLDERS = Among("SELECT address, profile_id FROM claims WHERE address {among} ORDER BY id")
+_IDS = Among("SELECT uid, id FROM profiles WHERE uid {among}")
 
 
 def _save_claims(connection: Connection, rows: list[ProfileRow]) -> None:
     gone = [claim.id for row in rows for claim in row.dropped if claim.stored]
-    for chunk in chunks(gone, _CHUNK):
-        connection.execute(sa.delete(claims).where(claims.c.id.in_(chunk)))
+    _DROP_CLAIMS.run(connection, gone)
     held = [claim for row in rows for claim in row.claims.values()]
     _INSERT_CLAIMS(connection, [_claim_values(claim) for claim in held if not claim.stored])
     _UPDATE_CLAIMS(

@@ -5,24 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from crocevia.store.rows import Insert
+from crocevia.store.rows import Among, Insert
 from crocevia.store.tables import seen_keys
 
 T = TypeVar("T")
-_CHUNK = 500
+_KNOWN = Among("SELECT key FROM seen_keys WHERE key {among}")
 _REMEMBER = Insert(seen_keys, ("key",), ignoring=("key",))
 
 
 def known(connection: Connection, keys: Sequence[bytes]) -> set[bytes]:
     """Those of `keys` that were seen."""
-    found: set[bytes] = set()
-    for chunk in chunks(keys, _CHUNK):
-        rows = connection.execute(sa.select(seen_keys.c.key).where(seen_keys.c.key.in_(chunk)))
-        found.update(bytes(row[0]) for row in rows)
-    return found
+    return {bytes(row[0]) for row in _KNOWN.rows(connection, keys)}
 
 
 def remember(connection: Connection, keys: Iterable[bytes]) -> None:

@@ -216,7 +216,7 @@ class Push:
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
-            bindings.save(connection, [one.row for one in wanted])
+            bindings.record(connection, [one.row for one in wanted])
             bindings.unblock(connection, self.live.name, linked)
             dead.bury(connection, RowIds(connection), letters, self.world.now_us())
             if any(isinstance(outcome, Written) for outcome in outcomes):
