@@ -15,6 +15,7 @@ from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease
 from crocevia.sync import pull
 from crocevia.sync.intake import MOST_RAWS, take_in, where
+from crocevia.sync.parking import give_up
 from crocevia.sync.push import Push
 from crocevia.sync.retry import Budget, backoff
 from crocevia.sync.send import Send
@@ -89,6 +90,8 @@ class Lane:
             self._lease = leases.acquire(
                 self.world.store, self.name, self.owner, now, LEASE_S * _US, alone=self.world.alone
             )
+            if self._lease is not None and (forgotten := give_up(self.world, self.live)):
+                _log.warning("events waited too long and are ignored", connection=self.name, events=forgotten)
         if self._lease is None:
             return False
         if before is None or before.epoch != self._lease.epoch:
