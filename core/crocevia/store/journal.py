@@ -5,8 +5,11 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
+import structlog
+import structlog
 from attrs import frozen
 from sqlalchemy.engine import Connection
 
@@ -19,6 +22,8 @@ from crocevia.store.rows import Among, Insert
 from crocevia.store.tables import journal, journal_subjects
 
 PENDING, DONE = 0, 1
+_log = structlog.get_logger("crocevia.journal")
+_log = structlog.get_logger("crocevia.journal")
 _INSERT = sa.insert(journal)
 _COLUMNS = ("connection", "source", "stream", "headers", "body", "received_at", "state", "leaves")
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"
@@ -199,6 +204,9 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - every waiting request gets an answer, whatever happened
             failure = StoreError(f"the journal failed: {type(error).__name__}")
         for _, done in group:
-            done(failure)
+            try:
+                done(failure)
+            except Exception as error:  # noqa: BLE001 - a request that is not there any more must not stop the journal
+                _log.warning("an answer could not be given", error=type(error).__name__)
         if failure is None:
             self._on_commit({raw.connection for raw, _ in group})
