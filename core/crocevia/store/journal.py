@@ -5,10 +5,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
-import structlog
 import structlog
 from attrs import frozen
 from sqlalchemy.engine import Connection
