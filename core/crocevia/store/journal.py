@@ -21,7 +21,6 @@ from crocevia.store.tables import journal, journal_subjects
 
 PENDING, DONE = 0, 1
 _log = structlog.get_logger("crocevia.journal")
-_log = structlog.get_logger("crocevia.journal")
 _INSERT = sa.insert(journal)
 _COLUMNS = ("connection", "source", "stream", "headers", "body", "received_at", "state", "leaves")
 _ROW = f"({', '.join('?' * len(_COLUMNS))})"

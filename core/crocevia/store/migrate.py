@@ -40,5 +40,7 @@ def upgrade(store: Store) -> None:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
     with store.writing() as connection:
+        if store.dialect == "postgresql":  # a fleet starts its processes together; SQLite's writers queue by themselves
+            connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext('crocevia migrations'))"))
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

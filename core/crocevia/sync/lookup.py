@@ -83,6 +83,8 @@ def _ask_about_unlinked(
     with world.store.writing() as connection:
         if lease is not None:
             fence(connection, lease)
+        ids = RowIds(connection)
+        ids.wait_turn()
         rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None and row.state == "new"]
         for row in rows:
             row.state, row.error = "review", "the CRM has a record with the same contact point, bound elsewhere"
@@ -98,7 +100,7 @@ def _ask_about_unlinked(
             )
             for row in rows
         ]
-        decisions.review(world.store, connection, RowIds(connection), reviews)
+        decisions.review(world.store, connection, ids, reviews)
 
 
 def after_refusal(

@@ -165,6 +165,7 @@ class Push:
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
+            RowIds(connection, block=1).wait_turn()
             bindings.save(connection, settled)
             bindings.claim(connection, [one.row.id for one in wanted])
         faults.reach("push.claimed")
@@ -216,9 +217,11 @@ class Push:
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
+            ids = RowIds(connection, block=1 + len(letters))
+            ids.wait_turn()
             bindings.record(connection, [one.row for one in wanted])
             bindings.unblock(connection, self.live.name, linked)
-            dead.bury(connection, RowIds(connection), letters, self.world.now_us())
+            dead.bury(connection, ids, letters, self.world.now_us())
             if any(isinstance(outcome, Written) for outcome in outcomes):
                 connections.write(self.world.store, connection, self.live.name, last_out_at=self.world.now_us())
             faults.reach("push.before_record")
