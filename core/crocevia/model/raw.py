@@ -11,6 +11,7 @@ from typing import Any, Literal, NoReturn
 from attrs import field, frozen
 
 from crocevia.errors import MalformedError
+from crocevia.model import strict_json
 from crocevia.model.moment import EPOCH, utc
 
 Source = Literal["webhook", "page", "stream", "file"]
@@ -50,6 +51,11 @@ class Raw:
         Raises:
             MalformedError: not UTF-8, not JSON, NaN or Infinity, a key twice in one object, or deeper than 64.
         """
+        found = strict_json.quick(self.body, MAX_DEPTH)
+        return self._examined() if found is strict_json.IN_DOUBT else found
+
+    def _examined(self) -> Any:
+        """The body read slowly, or what is wrong with it."""
         if self.body.count(b"[") + self.body.count(b"{") > MAX_DEPTH:
             _refuse_depth(self.body)
         try:
