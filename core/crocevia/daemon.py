@@ -81,6 +81,7 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         announce.enlist(world)
         owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}
+        world.wakes.update({name: lane.wake for name, lane in lanes.items()})
         journal = GroupCommit(store, partial(_wake, lanes))
         stop = threading.Event()
         server = serve(

@@ -94,6 +94,7 @@ class Company:
         if self.hopeless:
             self.__exit__()
             raise DemoError(self.hopeless)
+        self._until_ready()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -102,6 +103,15 @@ class Company:
             self._keeper.join()
         for file in self._logs:
             file.close()
+
+    def _until_ready(self) -> None:
+        """Wait for the daemon's first start, so that the day does not begin before closed doors."""
+        deadline = time.monotonic() + _START_S
+        while not self.daemon.is_ready():
+            if self.hopeless or time.monotonic() > deadline:
+                self.__exit__()
+                raise DemoError(self.hopeless or f"the daemon was not ready within {_START_S:.0f} s; daemon.log says why")
+            time.sleep(_TEND_S)
 
     @property
     def settings(self) -> Path:
@@ -178,7 +188,7 @@ class Company:
     def _neighbour(self, module: str, *arguments: str) -> str:
         """Start a simulator; return the URL that it prints."""
         log = self._log(f"{module.partition('.')[0].removeprefix('crocevia_')}-simulator.log")
-        program = [sys.executable, "-m", module, "--port", "0", "--ledger", str(self.ledger), *arguments]
+        program = [sys.executable, "-P", "-m", module, "--port", "0", "--ledger", str(self.ledger), *arguments]
         process = self._start(program, stdout=subprocess.PIPE, stderr=log)
         self._neighbours.append(process)
         assert process.stdout is not None  # noqa: S101 - it was asked for

@@ -78,13 +78,14 @@ class Play:
         rested, resent = self._to_rest()
         seen = ledgers.read(company.ledger)
         found = status(company)
-        evidence = Evidence(seen, player, found, frozenset(Operator(company).unknown()), killer.done)
+        parked = found["connections"]["whatsapp"]["commands"]["unknown"]
+        evidence = Evidence(seen, player, found, frozenset(Operator(company).unknown()) if parked else frozenset())
         results = [
             Check("it came to rest, and a further poll wrote nothing", [] if rested else [f"not within {_REST_S:.0f} s"]),
             *checks(evidence),
         ]
         return {
-            **self._figures(evidence, results),
+            **self._figures(evidence, results, killer.done),
             "resent": resent,
             "seconds": {"played": round(played_s, 1), "whole": round(time.monotonic() - began, 1)},
         }
@@ -94,18 +95,18 @@ class Play:
         rest = Rest(self.company, self.tell)
         rested = rest.wait(_REST_S)
         resent: list[str] = []
-        if rested:
+        if rested and rest.unknown():
             self.tell("looking after messages that may not have gone out")
             resent = Operator(self.company).resend(ledgers.read(self.company.ledger).replies)
             rested = not resent or rest.wait(_REST_S)
         return rested, resent
 
-    def _figures(self, evidence: Evidence, results: list[Check]) -> dict[str, Any]:
+    def _figures(self, evidence: Evidence, results: list[Check], kills: int) -> dict[str, Any]:
         told = {id_: outcome(answer, evidence) for id_, answer in answers(evidence.ledgers).items()}
         return {
             "passed": not any(check.wrong for check in results),
             "seed": self.day.seed,
-            "kills": evidence.kills,
+            "kills": kills,
             "starts": self.company.starts,
             "connections": {name: _account(one) for name, one in evidence.status["connections"].items()},
             "interactions": evidence.status["interactions"],

@@ -15,6 +15,7 @@ from crocevia_demo.company import Company, DemoError
 _LOOK_S = 0.1
 _CYCLES = 2
 _OPEN = re.compile(r'crocevia_(leaves\{.*term="(pending|unparsed)"|wanted\{.*term="pending").*\}')
+_PARKED = re.compile(r'crocevia_wanted\{.*term="unknown".*what="commands".*\}')
 
 
 @define
@@ -43,6 +44,11 @@ class Rest:
             time.sleep(_LOOK_S)
         return False
 
+    def unknown(self) -> int:
+        """How many messages may or may not have gone out."""
+        figures = self.company.daemon.figures() or {}
+        return sum(int(value) for name, value in figures.items() if _PARKED.fullmatch(name))
+
     def _waits(self) -> str:
         """What is still under way; "" when nothing is."""
         state = self.company.vendor.state()
@@ -68,7 +74,6 @@ class Rest:
         return False
 
 
-_UNKNOWN = re.compile(r"^whatsapp: \d+ x command: OutcomeUnknownError.*?: ([\d ]+)$", re.MULTILINE)
 _MESSAGE = re.compile(r"message (i[a-z2-7]{26})")
 
 
@@ -80,9 +85,11 @@ class Operator:
 
     def unknown(self) -> dict[str, str]:
         """Those messages: our id -> the dead letter's number."""
-        found = self.company.command("dead", "list", "--connection", "whatsapp")
-        letters = [letter for line in _UNKNOWN.findall(found.stdout) for letter in line.split()]
-        shown = [(_MESSAGE.search(self.company.command("dead", "show", letter).stdout), letter) for letter in letters]
+        done = self.company.command("dead", "list", "--connection", "whatsapp", "--json")
+        if done.returncode != 0:
+            raise DemoError(f"crocevia dead list failed: {done.stderr.strip()[-300:]}")
+        letters = [letter for letter in json.loads(done.stdout) if letter["error"].startswith("OutcomeUnknownError")]
+        shown = [(_MESSAGE.search(letter["message"]), str(letter["id"])) for letter in letters]
         return {message[1]: letter for message, letter in shown if message}
 
     def resend(self, received: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,9 @@ from crocevia.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
     from crocevia.store import Store
+
+
+_SHOWN = ("id", "connection", "what", "ref_id", "leaf", "error", "message")
 
 
 @click.group()
@@ -32,13 +36,17 @@ def _store(session: Session) -> Iterator[Store]:
 
 @dead.command("list")
 @click.option("--connection", "name", help="Of this connection only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, each letter with its message.")
 @pass_session
-def list_(session: Session, name: str | None) -> None:
+def list_(session: Session, name: str | None, *, as_json: bool) -> None:
     """List dead letters, grouped by cause, with the ids to show or replay."""
     from crocevia.store import dead as letters
 
     with _store(session) as store, store.reading() as connection:
         found = letters.listed(connection, name)
+    if as_json:
+        click.echo(json.dumps([{key: one[key] for key in _SHOWN} for one in found], indent=2))
+        return
     causes: dict[tuple[str, str, str], list[str]] = {}
     for one in found:
         causes.setdefault((one["connection"], one["what"], one["error"]), []).append(str(one["id"]))
@@ -77,7 +85,8 @@ def show(session: Session, letter: int) -> None:
 def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everything: bool, yes: bool) -> None:
     """Queue dead letters again, by IDS, of a connection, or all; the daemon takes them up.
 
-    Nothing is doubled: each goes under its first key. Asks first, with the number.
+    Nothing is doubled: each goes under its first key. A message that may have gone out already is sent again only
+    when its id is named. Asks first, with the number.
     """
     from crocevia.store import dead as letters
     from crocevia.sync.replay import replay as queue
@@ -91,7 +100,16 @@ def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everythi
                 if ids
                 else letters.listed(connection, None if everything else name, most=1_000_000)
             )
+        unsure = [] if ids else [one for one in found if _may_have_gone(one)]
+        found = [one for one in found if one not in unsure]
+        if unsure:
+            named = " ".join(str(one["id"]) for one in unsure)
+            click.echo(f"left out, as they may have gone out already: {named}", err=True)
         if found and not yes:
             click.confirm(f"Replay {len(found)} dead letters?", abort=True)
         count = queue(store, found) if found else 0
     click.echo(f"{count} queued again")
+
+
+def _may_have_gone(letter: dict[str, Any]) -> bool:
+    return letter["what"] == "command" and str(letter["error"]).startswith("OutcomeUnknownError")

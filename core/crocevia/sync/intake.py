@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,13 +53,13 @@ class Parsed:
 
     Attributes:
         failure: Why nothing could be made of it; None when something was.
-        replays: For a raw that is parsed again, its leaves that are dead letters: only those are applied. None: all.
+        replays: For a raw that is parsed again, how many dead letters each leaf has: only those are applied. None: all.
     """
 
     row: JournalRow
     events: list[Event] = field(factory=list)
     failure: DeadLetter | None = None
-    replays: set[str] | None = None
+    replays: Counter[str] | None = None
 
 
 def parse(world: World, live: Live, row: JournalRow) -> Parsed:
@@ -103,8 +104,13 @@ def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MO
     if not rows:
         return 0
     parsed = [parse(world, live, row) for row in rows]
-    _apply_or_split(world, live, [evolve(one, replays=again.get(one.row.id, one.replays)) for one in parsed], lease)
+    _apply_or_split(world, live, [_replayed(one, again) for one in parsed], lease)
     return len(rows)
+
+
+def _replayed(one: Parsed, again: Mapping[int, Counter[str]]) -> Parsed:
+    """A raw that was counted before is parsed again for its dead letters alone, also when there are none any more."""
+    return one if one.row.leaves is None else evolve(one, replays=again.get(one.row.id, Counter()))
 
 
 def _apply_or_split(world: World, live: Live, parsed: Sequence[Parsed], lease: Lease | None) -> None:
@@ -146,19 +152,21 @@ def apply(world: World, live: Live, parsed: Sequence[Parsed], lease: Lease | Non
         batch.flush()
         faults.reach("intake.before_commit")
     faults.reach("intake.committed")
+    world.rouse({command.connection for command in batch.commands})
 
 
 def _account(batch: Batch, one: Parsed) -> list[Leaf]:
     """Count a raw's leaves; bury those that cannot be understood; return those to be applied."""
+    again = one.replays
     if one.failure is not None:
-        batch.letters.append(one.failure)
-        batch.counts["received"] += 0 if one.replays is not None else 1
+        batch.counts["received"] += 1 if again is None else 0
+        leaves = [WHOLE_RAW] if again is None else sorted(again.elements())
+        batch.letters.extend(evolve(one.failure, leaf=leaf) for leaf in leaves)  # as many as before: the books balance
         return []
     events = one.events
-    if one.replays is not None:
-        again = one.replays
+    if again is not None:
         events = events if WHOLE_RAW in again else [event for event in events if event.leaf in again]
-        batch.counts["received"] -= len(again)  # they were counted when they were buried
+        batch.counts["received"] -= again.total()  # they were counted when they were buried
     batch.counts["received"] += len(events)
     found: list[Leaf] = []
     for event in events:

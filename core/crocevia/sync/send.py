@@ -10,9 +10,10 @@ from crocevia import faults
 from crocevia.connector import SendsMessages
 from crocevia.errors import OutcomeUnknownError, RemoteError, UndeliverableError
 from crocevia.model import Attachment, ContactPoint, Message, Receipt, Template, from_us
-from crocevia.store import commands, interactions
+from crocevia.store import commands, dead, interactions
 from crocevia.store.commands import CommandRow
 from crocevia.store.dead import DeadLetter
+from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
 from crocevia.sync import touches
 from crocevia.sync.batch import Batch
@@ -38,9 +39,15 @@ class Send:
             rows = commands.claimed(connection, self.live.name)
             for row in rows:
                 row.state, row.changed_at = "unknown", self.world.now_us()
-                row.error = "the worker died while it was being sent; a status from the channel settles it"
+                row.error = OutcomeUnknownError.__name__
+            letters = [_letter(row, self._interrupted(row)) for row in rows]
+            dead.bury(connection, RowIds(connection), letters, self.world.now_us())
             commands.save(connection, rows)
         return len(rows)
+
+    def _interrupted(self, row: CommandRow) -> OutcomeUnknownError:
+        said = f"{self.live.name}: the worker died while it sent message {row.uid}; it may have gone out"
+        return OutcomeUnknownError(said)
 
     def run(self) -> int:
         """Send what is due, oldest first; return how many commands were dealt with.
@@ -94,7 +101,7 @@ class Send:
         except RemoteError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - a connector's bug: nobody knows whether the message went
-            told = f"{self.live.name}: the connector failed ({type(error).__name__}) while sending {row.uid}"
+            told = f"{self.live.name}: the connector failed ({type(error).__name__}) while sending message {row.uid}"
             outcome = OutcomeUnknownError(told)
         faults.reach("send.called")
         self._finish(row, outcome)
@@ -144,7 +151,7 @@ class Send:
                 row.state = _STATES.get(taken.next, "dead")
                 if row.state in ("refused", "dead") and told is not None:
                     touches.failed(batch, told, detail or _short(outcome))
-                if row.state == "dead":
+                if row.state in ("dead", "unknown"):
                     batch.letters.append(_letter(row, outcome))
             commands.save(connection, [row])
             batch.flush()
@@ -161,16 +168,21 @@ def _template(values: dict[str, Any]) -> Template:
 _STATES = {"retry": "pending", "pause": "pending", "unknown": "unknown", "refuse": "refused"}
 
 
+_ASK = "its first status settles it; without one, look at the channel, and replay it only if it never went"
+"""Nobody but a person may send it again: a customer does not get the same message twice."""
+
+
 def _short(error: RemoteError) -> str:
     return f"refused by the channel ({error.code})" if error.code else "refused by the channel"
 
 
 def _letter(row: CommandRow, error: RemoteError) -> DeadLetter:
+    said = str(error) if row.uid in str(error) else f"message {row.uid}: {error}"
     return DeadLetter(
         connection=row.connection,
         what="command",
         ref_id=row.id,
         profile_id=row.profile_id,
         error=type(error).__name__ + (f" {error.code}" if error.code else ""),
-        message=str(error),
+        message=f"{said}; {_ASK}" if isinstance(error, OutcomeUnknownError) else said,
     )

@@ -20,7 +20,7 @@ from crocevia.model import (
 )
 from crocevia.model.status import advances
 from crocevia.model.wire import from_wire, to_wire
-from crocevia.store import commands, interactions
+from crocevia.store import commands, dead, interactions
 from crocevia.store.ids import interaction_uid
 from crocevia.store.interactions import InteractionRow, duration_s
 from crocevia.store.json import dumps, loads
@@ -228,6 +228,7 @@ def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:
         if row is not None:
             sent(batch, row, key)
     commands.save(batch.transaction, settled)
+    dead.close(batch.transaction, "command", [command.id for command in settled])
 
 
 def sent(batch: Batch, row: InteractionRow, key: str, conversation: str | None = None) -> None:

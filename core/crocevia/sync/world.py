@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -76,6 +77,7 @@ class World:
         listened: Hooks that somebody listens to; only those are announced.
         region: ISO country for phone numbers without a prefix.
         alone: Whether this process is known to be the only one on the store, so that leases of dead ones are void.
+        wakes: Set to let a connection's lane of this process look at once; of lanes elsewhere, they come by and by.
     """
 
     store: Store
@@ -86,6 +88,13 @@ class World:
     random: random.Random = SYSTEM_RANDOM
     listened: frozenset[str] = frozenset()
     alone: bool = False
+    wakes: dict[str, threading.Event] = field(factory=dict)
+
+    def rouse(self, names: Iterable[str]) -> None:
+        """Let these connections look at once: somebody waits for a reply. Records may wait: fewer calls."""
+        for name in names:
+            if name in self.wakes:
+                self.wakes[name].set()
 
     def now_us(self) -> int:
         """The wall clock in microseconds."""
