@@ -164,6 +164,10 @@ class Ingress:
 
     async def _keep(self, door: Door, request: Request, now: datetime) -> Reply:
         """Acknowledge what is on disk; ask for the rest again."""
+        size = len(request.body)
+        if self._held_bytes + size > MOST_HELD_BYTES:
+            self._say("webhooks refused", door.name, "too many bodies wait")
+            return replies.BUSY
         raw = Raw(
             connection=door.name,
             kind=door.kind,
@@ -174,14 +178,14 @@ class Ingress:
             else _NONE,
         )
         kept: Kept = asyncio.get_running_loop().create_future()
-        self._held_bytes += len(request.body)
+        self._held_bytes += size
         try:
             if not self._journal.submit(raw, partial(self._settle, kept)):
                 self._say("webhooks refused", door.name, "the journal takes no more")
                 return replies.BUSY
             failure = await kept
         finally:
-            self._held_bytes -= len(request.body)
+            self._held_bytes -= size
         if failure is not None:
             self.failure = (self._world.clock.monotonic_s(), str(failure))
             self._say("webhook not kept", door.name, str(failure))

@@ -6,6 +6,7 @@ import re
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 from sqlalchemy.engine import Connection
 
@@ -113,19 +114,19 @@ def pages(world: World, ingress: Ingress) -> list[HTTPRouteHandler]:
     shown = Pages(world, ingress)
 
     @get("/", sync_to_thread=True)
-    def customers_page(q: str = "", before: str = "") -> Response[str]:
+    def customers_page(q: FromQuery[str] = "", before: FromQuery[str] = "") -> Response[str]:
         return shown.customers(q, int(before) if before.isdecimal() and int(before) < _MOST_ID else None)
 
     @get("/customers/{uid:str}", sync_to_thread=True)
-    def customer_page(uid: str, before: str = "") -> Response[str] | Redirect:
+    def customer_page(uid: FromPath[str], before: FromQuery[str] = "") -> Response[str] | Redirect:
         return shown.customer(uid, before)
 
     @get("/connections/{name:str}", sync_to_thread=True)
-    def connection_page(name: str) -> Response[str]:
+    def connection_page(name: FromPath[str]) -> Response[str]:
         return shown.connection(name)
 
     @get("/static/{name:str}", sync_to_thread=False)
-    def static(name: str) -> Response[bytes]:
+    def static(name: FromPath[str]) -> Response[bytes]:
         body, media_type = static_files().get(name, (b"", ""))
         return Response(
             body,
