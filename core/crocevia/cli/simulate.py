@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import click
 
 from crocevia.cli.session import Session, pass_session
@@ -16,7 +18,7 @@ def simulate(session: Session, name: str | None, arguments: tuple[str, ...]) -> 
 
     Without NAME, list the simulators that are installed.
     """
-    found = {}
+    found: dict[str, Callable[[Sequence[str]], int | None]] = {}
     for _, (key, run) in session.plugins.collect("crocevia_register_simulators"):
         found.setdefault(key, run)
     if name is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -158,9 +158,12 @@ _OUTCOME = Update(
 )
 
 
+_make: Callable[..., BindingRow] = BindingRow
+
+
 def _binding(row: Any) -> BindingRow:
     seen, agreed, held = row[8:11]
-    return BindingRow(
+    return _make(
         *row[:8],
         {} if seen == "{}" else loads(seen),
         loads(agreed) if agreed else {},

@@ -153,12 +153,12 @@ class Store:
 
 
 def sqlite_module() -> ModuleType:
-    """SQLite from the `pysqlite3` wheel, else the interpreter's own (`crocevia check` warns where that one is unsafe)."""
+    """SQLite from the `pysqlite3` wheel, else the interpreter's own; `crocevia check` warns where that is unsafe."""
     try:
         import pysqlite3.dbapi2 as module  # noqa: PLC0415 - no wheel on some platforms
     except ImportError:
         import sqlite3 as module  # type: ignore[no-redef]  # noqa: PLC0415 - the fallback
-    return module  # type: ignore[no-any-return]  # pysqlite3 ships no types
+    return module
 
 
 def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:

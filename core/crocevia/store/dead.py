@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -20,7 +21,8 @@ class DeadLetter:
     """One thing that could not be processed.
 
     Attributes:
-        what: `"leaf"` (of the raw `ref_id`; `leaf` is its JSON pointer, `""` the whole raw), `"binding"` or `"command"`.
+        what: `"leaf"` (of the raw `ref_id`; `leaf` is its JSON pointer, `""` the whole raw), `"binding"` or
+            `"command"`.
         error: Name of the error's class: the cause to group by.
         message: What happened and the next step; no payload, no secret.
     """
@@ -71,14 +73,14 @@ def read(connection: Connection, ids: Collection[int]) -> list[dict[str, Any]]:
     return [dict(row._mapping) for row in connection.execute(statement)]  # noqa: SLF001 - as above
 
 
-def open_leaves(connection: Connection, raw_ids: Collection[int]) -> dict[int, set[str]]:
-    """The leaves of these raws that are dead letters, by raw."""
+def open_leaves(connection: Connection, raw_ids: Collection[int]) -> dict[int, Counter[str]]:
+    """How many dead letters each leaf of these raws has, by raw; leaves without a place of their own share one."""
     statement = sa.select(dead.c.ref_id, dead.c.leaf).where(
         dead.c.what == "leaf", dead.c.ref_id.in_(list(raw_ids)), dead.c.state == "open"
     )
-    found: dict[int, set[str]] = {}
+    found: dict[int, Counter[str]] = {}
     for row in connection.execute(statement):
-        found.setdefault(row.ref_id, set()).add(row.leaf)
+        found.setdefault(row.ref_id, Counter())[row.leaf] += 1
     return found
 
 

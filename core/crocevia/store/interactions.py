@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -178,8 +178,11 @@ _UPDATE = Update(
 )
 
 
+_make: Callable[..., InteractionRow] = InteractionRow
+
+
 def _interaction(row: Any) -> InteractionRow:
-    return InteractionRow(
+    return _make(
         *row[:11],
         loads(row[11]),
         row[12],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -36,8 +36,8 @@ class ClaimRow:
     @property
     def point(self) -> ContactPoint:
         """The claim as a contact point of its profile."""
-        kind, scope, value = (plain := ContactPoint.from_address(self.address)).kind, plain.scope, plain.value
-        return ContactPoint(kind, scope, value, verified=self.verified, slot=self.slot, shown=self.shown)
+        kind, scope, value = ContactPoint.parts(self.address)
+        return ContactPoint(kind, scope, value, self.verified, self.slot, self.shown)
 
 
 @define
@@ -186,8 +186,11 @@ def _profile_values(row: ProfileRow) -> Values:
     )
 
 
+_make: Callable[..., ClaimRow] = ClaimRow
+
+
 def _claim(row: Any) -> ClaimRow:
-    return ClaimRow(
+    return _make(
         *row[:6],
         bool(row[6]),
         bool(row[7]),

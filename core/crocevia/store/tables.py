@@ -200,8 +200,9 @@ bindings = Table(
 )
 """Our record and one CRM record.
 
-`seen`: remote values last observed or acknowledged; `agreed`: where it differs from `seen`, what both sides last
-held alike; `held`: remote fields that wait for a review and are not written. `state`: new (no remote record yet), linked, gone, blocked, review, dead. Pending: wanted > applied.
+`seen`: remote values last observed or acknowledged; `agreed`: where it differs from `seen`, what both sides last held
+alike; `held`: remote fields that wait for a review and are not written. `state`: new (no remote record yet), linked,
+gone, blocked, review, unknown, dead. Pending: wanted > applied.
 """
 Index(
     "bindings_remote",
