@@ -1,22 +1,25 @@
 """A store on each database, and a whole crossroads in memory: one channel, two CRMs, a clock that tests move."""
 
+import json
 import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from crocevia.config.options import Options
+from crocevia.connector import Connector, SendsMessages
 from crocevia.identity import match, normalise
 from crocevia.mapping.lens import same
-from crocevia.model import Raw
+from crocevia.model import Event, Ignored, Message, ParseContext, Raw, Receipt, Unrecognised
+from crocevia.model.wire import from_wire, to_wire
 from crocevia.plugins import load_plugins
 from crocevia.store import Store, bindings, books, interactions, journal, open_store, profiles
 from crocevia.store.tables import bindings as binding_table
@@ -111,6 +114,7 @@ class Crossroads:
     Attributes:
         options: The core's settings by connection.
         hooks: Plugins of the test by name, each `{hook name: function}`.
+        more: Further connections by name, each a function that makes its connector.
     """
 
     store: Store
@@ -120,6 +124,7 @@ class Crossroads:
     b: MemoryCRM
     options: dict[str, Options] = field(factory=dict)
     hooks: dict[str, Mapping[str, Any]] = field(factory=dict)
+    more: dict[str, Callable[[], Connector[Any]]] = field(factory=dict)
     lanes: dict[str, Lane] = field(factory=dict, init=False)
     processes: int = field(default=0, init=False)
     seed: int = 0
@@ -141,6 +146,8 @@ class Crossroads:
         )
         for name, vendor in (("chat", self.chat), ("a", self.a), ("b", self.b)):
             world.lives[name] = live(name, vendor.connector(name), self.options.get(name, Options()))
+        for name, make in self.more.items():
+            world.lives[name] = live(name, make(), self.options.get(name, Options()))
         announce.enlist(world)
         self.lanes = {name: Lane(world, found, f"process {self.processes}") for name, found in world.lives.items()}
         return world
@@ -181,7 +188,7 @@ class Crossroads:
     def round(self) -> None:
         """Everything once: webhooks, every lane, announcements."""
         self.deliver()
-        for name in ("chat", "a", "b"):
+        for name in self.world.lives:
             self.turn(name)
         while announce.announce(self.world):
             pass
@@ -294,6 +301,51 @@ class Crossroads:
                         if field_ not in row.held and not same(value, held[field_])
                     }
                     assert wrong == {}, f"G: {name} {mapping.object} {row.remote_id}: (ours, theirs)"
+
+
+@frozen
+class ScriptSettings:
+    """None."""
+
+
+class Script(Connector[ScriptSettings], SendsMessages):
+    """A channel whose raws say what to make of them: `[event as JSON, ...]`, see `crocevia.model.wire`.
+
+    Beside events a raw may hold `"raise"` (parse fails there), and `{"hologram": event}`, which is not understood
+    until `understands` is set.
+    """
+
+    kind = "script"
+    understands = False
+    poisoned = True
+
+    def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
+        """As the raw says."""
+        for index, item in enumerate(raw.json()):
+            if item == "raise":
+                if self.poisoned:
+                    raise LookupError("a bug that quotes +393331234567")
+                yield Ignored(reason="mended", leaf=f"/{index}")
+            elif "hologram" in item:
+                if self.understands:
+                    yield evolve(from_wire(item["hologram"]), leaf=f"/{index}")
+                else:
+                    yield Unrecognised(what="a hologram", leaf=f"/{index}")
+            else:
+                yield evolve(from_wire(item), leaf=f"/{index}")
+
+    def send(self, message: Message) -> Receipt:
+        """It goes nowhere."""
+        return Receipt(key=f"sent {message.id}")
+
+    def address_kinds(self) -> tuple[str, ...]:
+        """Phone numbers."""
+        return ("phone",)
+
+
+def scripted(*items: Event | str | dict[str, Any]) -> bytes:
+    """The body of a raw of `Script`."""
+    return json.dumps([item if isinstance(item, str | dict) else to_wire(item) for item in items]).encode()
 
 
 @pytest.fixture
