@@ -6,7 +6,7 @@ import logging
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 from attrs import evolve, frozen
@@ -38,9 +38,9 @@ class Outcome:
 
 def split(target: str) -> tuple[str, dict[str, str]]:
     """Return the path of a request target, with single slashes and none at the end, and its parameters."""
-    parts = urlsplit(re.sub(r"^/+", "/", target))
-    path = re.sub(r"/{2,}", "/", parts.path)
-    return (path.rstrip("/") or "/"), dict(parse_qsl(parts.query, keep_blank_values=True))
+    path, _, query = re.sub(r"^https?://[^/?]*", "", target).partition("?")  # a fragment is not sent by any client
+    path = re.sub(r"/{2,}", "/", path)
+    return (path.rstrip("/") or "/"), dict(parse_qsl(query, keep_blank_values=True))
 
 
 def _find(call: Call) -> tuple[Router, str, Route, dict[str, str], str]:

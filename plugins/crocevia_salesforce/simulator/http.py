@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from crocevia_salesforce.simulator.org import Org
 
 JSON = "application/json;charset=UTF-8"
+MAX_NUMBER = 2**31 - 1
+_MAX_DIGITS = 18
 
 
 @frozen
@@ -58,6 +60,17 @@ class Call:
             return msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise refuse(400, "JSON_PARSER_ERROR", f"{error} at [line:1, column:1]") from error
+
+    def number(self, name: str, otherwise: int) -> int:
+        """Return a parameter that is a whole number, not negative; at most what the store can count.
+
+        Raises:
+            ApiError: INVALID_INPUT for what is no number.
+        """
+        text = self.params.get(name) or str(otherwise)
+        if not (text.isascii() and text.isdigit()):
+            raise refuse(400, "INVALID_INPUT", f"{name} is not a whole number: {text}")
+        return min(int(text), MAX_NUMBER) if len(text) < _MAX_DIGITS else MAX_NUMBER
 
     def object(self) -> dict[str, Any]:
         """Return the body, which must be a JSON object.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
     from crocevia_salesforce.simulator.org import Org
 
 DELIMITERS = {"BACKQUOTE": "`", "CARET": "^", "COMMA": ",", "PIPE": "|", "SEMICOLON": ";", "TAB": "\t"}
+MAX_CELL = 10_000_000
+"""Characters of a batch, and so of a cell. Source: Bulk API guide, "Bulk API Limits", v60.0."""
+_SURPLUS = "\0surplus"
+"""What a row has beyond the header's columns."""
+_log = logging.getLogger(__name__)
 LINE_ENDINGS = {"LF": "\n", "CRLF": "\r\n"}
 OPERATIONS = frozenset({"insert", "update", "upsert", "delete", "hardDelete"})
 STEP_ROWS = 200
@@ -102,8 +108,10 @@ class Jobs:
     def reader(self, job: Mapping[str, Any]) -> csv.DictReader[str]:
         """Return a reader of a job's CSV."""
         found = self.org.database.one("SELECT data FROM sim_uploads WHERE job = ?", (job["id"],))
-        data = io.TextIOWrapper(io.BytesIO(bytes(found[0]) if found else b""), "utf-8-sig", newline="")
-        return csv.DictReader(data, delimiter=DELIMITERS[job["columnDelimiter"]])
+        raw = bytes(found[0]) if found else b""
+        data = io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig", "replace", newline="")
+        csv.field_size_limit(MAX_CELL)
+        return csv.DictReader(data, restkey=_SURPLUS, restval="", delimiter=DELIMITERS[job["columnDelimiter"]])
 
     def results(self, job_id: str, *, ok: bool) -> Iterator[tuple[str, str, str]]:
         """Yield record id, note (created, or the error) and the row as it was uploaded."""
@@ -119,8 +127,18 @@ class Jobs:
                 return False
             job = self.get(found[1], found[0])
             if job is not None:
-                (self._ingest if found[1] == "ingest" else self._query)(job)
+                self._work(job, found[1])
             return True
+
+    def _work(self, job: Mapping[str, Any], kind: str) -> None:
+        """Work a job's next chunk; whatever goes wrong fails this job alone, and the others go on."""
+        try:
+            (self._ingest if kind == "ingest" else self._query)(job)
+        except ApiError as error:
+            self.change(job["id"], "Failed", errorMessage=f"{error.refusals[0].code} : {error.refusals[0].message}")
+        except Exception:  # a fault of the simulator itself must not stop the jobs behind it; it is logged
+            _log.exception("the simulated org could not work job %s", job["id"])
+            self.change(job["id"], "Failed", errorMessage="UNKNOWN_EXCEPTION : An unexpected error occurred.")
 
     def _query(self, job: Mapping[str, Any]) -> None:
         plan = self.org.runner.plan(self.org.visible, job["query"], all_rows=job["operation"] == "queryAll")
@@ -160,6 +178,9 @@ class Jobs:
 
     def _open(self, job: Mapping[str, Any], sobject: SObject) -> Iterator[tuple[int, dict[str, str], str]]:
         reader = self.reader(job)
+        names = [name.lower() for name in reader.fieldnames or []]
+        if repeated := next((name for name in names if names.count(name) > 1), None):
+            raise _WrongHeaderError(f"Duplicate field name in the header : {repeated}")
         for name in reader.fieldnames or []:
             head = name.split(".")[0]
             if sobject.field(name) is None and not ("." in name and sobject.by_relationship(head)):
@@ -185,6 +206,9 @@ class Jobs:
 
 def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str], str]]:
     for number, row in enumerate(reader):
+        surplus = row.pop(_SURPLUS, None)
+        if surplus:
+            raise _WrongHeaderError(f"Row {number + 1} has {len(surplus)} more cells than the header")
         text = io.StringIO()
         csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="").writerow(
             row.get(name) or "" for name in reader.fieldnames or []

@@ -78,14 +78,14 @@ def _number(field: Field, value: Any) -> Column:
         raise _unreadable(field, value)
     try:
         number = float(value)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise _unreadable(field, value) from error
+    if not math.isfinite(number):
+        raise _unreadable(field, value)
     if field.type == "int":
         if number != int(number) or abs(number) > _INT_MAX:
             raise _unreadable(field, value)
         return int(number)
-    if not math.isfinite(number):
-        raise _unreadable(field, value)
     whole = field.precision - field.scale
     if field.precision and abs(number) >= 10.0**whole:
         message = f"{field.label}: value outside of valid range on numeric field: {value}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,12 +11,13 @@ import attrs
 from crocevia_salesforce.simulator.administration import Administration
 from crocevia_salesforce.simulator.api import root
 from crocevia_salesforce.simulator.clock import parse_moment, stamp
-from crocevia_salesforce.simulator.errors import not_found, refuse
+from crocevia_salesforce.simulator.errors import ApiError, not_found, refuse
 from crocevia_salesforce.simulator.http import Answer, Call
 from crocevia_salesforce.simulator.ledger import CALLS, MUTATIONS
 from crocevia_salesforce.simulator.org import Org
 
 _PAGE = 10_000
+_CONVERT = {"status", "account_id", "contact_id", "opportunity"}
 
 
 @root.add("GET", "/_simulator", is_open=True)
@@ -44,8 +46,8 @@ def ledger(org: Org, call: Call, kind: str) -> Answer:
     """Return ledger lines, ``calls`` or ``mutations``; ``?after=`` a seq, ``?limit=``."""
     if kind not in {CALLS, MUTATIONS}:
         raise not_found()
-    after, limit = (int(call.params.get(name, default)) for name, default in (("after", "0"), ("limit", str(_PAGE))))
-    return Answer(body=list(org.ledger.lines(kind, after, min(limit, _PAGE))))
+    limit = min(call.number("limit", _PAGE), _PAGE)
+    return Answer(body=list(org.ledger.lines(kind, call.number("after", 0), limit)))
 
 
 @root.add("GET", "/_simulator/faults", is_open=True)
@@ -65,7 +67,7 @@ def plan_faults(org: Org, call: Call) -> Answer:
             org.faults.replace(given)
         else:
             org.faults.add(given)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError, re.error) as error:
         raise refuse(400, "INVALID_INPUT", str(error)) from error
     return Answer(body=org.faults.fired())
 
@@ -75,7 +77,7 @@ def rules(org: Org, call: Call) -> Answer:
     """Put validation rules, flows, duplicate rules and field-level security in force."""
     try:
         org.set_rules(call.object())
-    except ValueError as error:
+    except (TypeError, ValueError, AttributeError, ApiError) as error:
         raise refuse(400, "INVALID_INPUT", str(error)) from error
     return Answer(204)
 
@@ -84,9 +86,12 @@ def rules(org: Org, call: Call) -> Answer:
 def clock(org: Org, call: Call) -> Answer:
     """Set the clock: ``{"at": dateTime}`` stops it there, ``advance_seconds`` moves it, ``"run": true`` lets it go."""
     given = call.object()
-    if "at" in given:
-        org.clock.set(parse_moment(given["at"]))
-    org.clock.advance(timedelta(seconds=float(given.get("advance_seconds", 0))))
+    try:
+        if "at" in given:
+            org.clock.set(parse_moment(given["at"]))
+        org.clock.advance(timedelta(seconds=float(given.get("advance_seconds", 0))))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refuse(400, "INVALID_INPUT", f"not a time of the clock: {error}") from error
     if given.get("run"):
         org.clock.run()
     return Answer(body={"now": stamp(org.clock.now()), "stopped": org.clock.is_stopped})
@@ -110,7 +115,10 @@ def query(org: Org, call: Call) -> Answer:
 @root.add("POST", "/_simulator/records/{name}", is_open=True)
 def create(org: Org, call: Call, name: str) -> Answer:
     """Create one record, or a list of them, as the CRM user."""
-    return Answer(201, {"ids": Administration(org).create(_object(org, name), call.json())})
+    given = call.json()
+    if not isinstance(given, dict) and not (isinstance(given, list) and all(isinstance(one, dict) for one in given)):
+        raise refuse(400, "INVALID_INPUT", "a record or a list of records is wanted")
+    return Answer(201, {"ids": Administration(org).create(_object(org, name), given)})
 
 
 @root.add("GET", "/_simulator/records/{name}/{record_id}", is_open=True)
@@ -152,13 +160,18 @@ def undelete(org: Org, call: Call, name: str, record_id: str) -> Answer:
 def merge(org: Org, call: Call, name: str, record_id: str) -> Answer:
     """Merge ``{"losers": [ids]}`` into a record."""
     losers: list[Any] = call.object().get("losers") or []
+    if not isinstance(losers, list) or not all(isinstance(loser, str) for loser in losers):
+        raise refuse(400, "INVALID_INPUT", "losers is a list of ids")
     return Answer(body={"moved": Administration(org).merge(_object(org, name), record_id, *losers)})
 
 
 @root.add("POST", "/_simulator/records/Lead/{record_id}/convert", is_open=True)
 def convert(org: Org, call: Call, record_id: str) -> Answer:
     """Convert a lead."""
-    made = Administration(org).convert_lead(record_id, **(call.object() if call.body else {}))
+    given = call.object() if call.body else {}
+    if not set(given) <= _CONVERT or not all(isinstance(value, str) for value in given.values()):
+        raise refuse(400, "INVALID_INPUT", f"a conversion takes texts: {', '.join(sorted(_CONVERT))}")
+    made = Administration(org).convert_lead(record_id, **given)
     return Answer(body=attrs.asdict(made))
 
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 import jwt
 
@@ -27,8 +27,11 @@ def _form(call: Call) -> dict[str, str]:
     found = dict(parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True))
     scheme, _, basic = call.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
-        pair = base64.b64decode(basic + "==").decode("utf-8", "replace").partition(":")
-        found = {"client_id": pair[0], "client_secret": pair[2], **found}
+        try:
+            pair = base64.b64decode(basic + "==").decode("utf-8", "replace").partition(":")
+        except ValueError:  # no base64: no client is named, which the flow will say
+            pair = ("", "", "")
+        found = {"client_id": unquote(pair[0]), "client_secret": unquote(pair[2]), **found}
     return {**call.params, **found}
 
 
@@ -123,7 +126,7 @@ def _assertion(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[st
     except (jwt.PyJWTError, ValueError) as error:
         raise _OAuthError("invalid_grant", "invalid assertion") from error
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
-    if not {audience.rstrip("/") for audience in audiences} & {
+    if not {str(audience).rstrip("/") for audience in audiences} & {
         *_AUDIENCES,
         call.base_url,
         f"https://{call.headers.get('host')}",
@@ -133,7 +136,7 @@ def _assertion(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[st
         raise _OAuthError("invalid_client_id", "client identifier invalid")
     if claims["sub"] != org.options.username:
         raise _OAuthError("invalid_grant", "user hasn't approved this consumer")
-    if float(claims["exp"]) <= org.clock.now().timestamp():
+    if not isinstance(claims["exp"], (int, float)) or claims["exp"] <= org.clock.now().timestamp():
         raise _OAuthError("invalid_grant", "expired authorization code")
     return org.integration_user, {}
 

@@ -28,10 +28,10 @@ def _told(job: dict[str, Any]) -> dict[str, Any]:
 def _shape(body: dict[str, Any], call: Call) -> dict[str, Any]:
     shape = {
         "concurrencyMode": "Parallel",
-        "contentType": body.get("contentType") or "CSV",
+        "contentType": str(body.get("contentType") or "CSV"),
         "apiVersion": float(call.version),
-        "lineEnding": body.get("lineEnding") or "LF",
-        "columnDelimiter": body.get("columnDelimiter") or "COMMA",
+        "lineEnding": str(body.get("lineEnding") or "LF"),
+        "columnDelimiter": str(body.get("columnDelimiter") or "COMMA"),
     }
     if (
         shape["contentType"] != "CSV"
@@ -46,7 +46,7 @@ def _shape(body: dict[str, Any], call: Call) -> dict[str, Any]:
 def create(org: Org, call: Call) -> Answer:
     """Open an ingest job."""
     body = call.object()
-    operation = body.get("operation")
+    operation = str(body.get("operation"))
     if operation not in OPERATIONS:
         raise refuse(400, "INVALIDJOB", f"InvalidJob : unknown operation {operation}")
     sobject = org.visible.get(str(body.get("object")))
@@ -90,11 +90,11 @@ def close(org: Org, call: Call, job_id: str) -> Answer:
     """Close a job for uploads, or abort it."""
     kind = "ingest" if "/ingest/" in call.path else "query"
     job = _job(org, kind, job_id)
-    state = call.object().get("state")
+    state = str(call.object().get("state"))
     allowed = {"UploadComplete", "Aborted"} if kind == "ingest" else {"Aborted"}
     if state not in allowed or job["state"] in _ENDED or (state == "UploadComplete" and job["state"] != "Open"):
         raise refuse(400, "INVALIDJOBSTATE", f"InvalidJobState : a job that is {job['state']} cannot become {state}")
-    org.jobs.change(job["id"], str(state))
+    org.jobs.change(job["id"], state)
     return Answer(body=_told(_job(org, kind, job_id)))
 
 
@@ -171,14 +171,14 @@ def unprocessed(org: Org, call: Call, job_id: str) -> Answer:
 def create_query(org: Org, call: Call) -> Answer:
     """Open a query job; the statement is read at once, and run later."""
     body = call.object()
-    operation = body.get("operation")
+    operation = str(body.get("operation"))
     if operation not in {"query", "queryAll"}:
         raise refuse(400, "INVALIDJOB", f"InvalidJob : unknown operation {operation}")
     plan = org.runner.plan(org.visible, str(body.get("query")), all_rows=operation == "queryAll")
     if plan.is_aggregate or plan.children or plan.types or plan.query.offset:
         message = "Bulk queries take no aggregates, GROUP BY, OFFSET, TYPEOF and no child queries"
         raise refuse(400, "API_ERROR", message)
-    info = {"operation": operation, "object": plan.source.sobject.name, "query": body["query"], **_shape(body, call)}
+    info = {"operation": operation, "object": plan.source.sobject.name, "query": str(body["query"]), **_shape(body, call)}
     return Answer(200, _told(org.jobs.create("query", "UploadComplete", info)))
 
 
@@ -188,8 +188,8 @@ def results(org: Org, call: Call, job_id: str) -> Answer:
     job = _job(org, "query", job_id)
     if job["state"] != "JobComplete":
         raise refuse(400, "INVALIDJOBSTATE", f"InvalidJobState : the job is {job['state']}")
-    start = int(call.params.get("locator") or 0)
-    end = start + min(int(call.params.get("maxRecords") or _MAX_RECORDS), _MAX_RECORDS)
+    start = call.number("locator", 0)
+    end = start + min(call.number("maxRecords", _MAX_RECORDS), _MAX_RECORDS)
     plan = org.runner.plan(org.visible, job["query"], all_rows=job["operation"] == "queryAll")
     records = org.runner.rows(plan, job["id"], start, end, call.version)
     text = io.StringIO()

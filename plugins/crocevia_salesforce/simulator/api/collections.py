@@ -47,7 +47,8 @@ def _types(org: Org, records: Sequence[dict[str, Any]]) -> list[SObject | None]:
     Raises:
         ApiError: A record without a type, or too many changes of type.
     """
-    names = [(record.get("attributes") or {}).get("type") for record in records]
+    told = [record.get("attributes") for record in records]
+    names = [attributes.get("type") if isinstance(attributes, dict) else None for attributes in told]
     if not all(isinstance(name, str) for name in names):
         raise refuse(400, "INVALID_TYPE", "Cannot determine the type of a record: attributes.type is missing")
     chunks = 1 + sum(one != other for one, other in pairwise(names))
@@ -220,7 +221,10 @@ def retrieve(org: Org, call: Call, name: str) -> Answer:
 def retrieve_many(org: Org, call: Call, name: str) -> Answer:
     """Read records by id; ids and fields in the body."""
     body = call.object()
-    return _retrieve(org, call, named(org, name), body.get("ids") or [], body.get("fields") or [])
+    ids_, fields = body.get("ids") or [], body.get("fields") or []
+    if not isinstance(ids_, list) or not isinstance(fields, list):
+        raise refuse(400, "JSON_PARSER_ERROR", "ids and fields must be lists at [line:1, column:2]")
+    return _retrieve(org, call, named(org, name), ids_, fields)
 
 
 def _retrieve(org: Org, call: Call, sobject: SObject, given: list[Any], fields: list[Any]) -> Answer:

@@ -108,7 +108,8 @@ def _check(requests: object, limit: int, *, heavy: bool) -> list[dict[str, Any]]
         if reference in seen:
             raise refuse(400, "INVALID_INPUT", f"Duplicate referenceId: {reference}")
         seen.add(reference)
-        if not isinstance(item.get("url"), str) or not isinstance(item.get("method"), str):
+        told = isinstance(item.get("url"), str) and isinstance(item.get("method"), str)
+        if not told or not isinstance(item.get("httpHeaders") or {}, dict):
             raise refuse(
                 400, "JSON_PARSER_ERROR", "A subrequest needs method, url and referenceId at [line:1, column:2]"
             )
@@ -177,7 +178,7 @@ def composite(org: Org, call: Call) -> Answer:
 def graph(org: Org, call: Call) -> Answer:
     """Run graphs of subrequests, each all or none."""
     graphs = call.object().get("graphs")
-    if not isinstance(graphs, list) or len(graphs) > MAX_GRAPHS:
+    if not isinstance(graphs, list) or len(graphs) > MAX_GRAPHS or not all(isinstance(item, dict) for item in graphs):
         raise refuse(400, "INVALID_INPUT", f"graphs must be a list of at most {MAX_GRAPHS}")
     checked = [
         (str(item.get("graphId")), _check(item.get("compositeRequest"), MAX_NODES, heavy=False)) for item in graphs
@@ -199,6 +200,8 @@ def batch(org: Org, call: Call) -> Answer:
     requests = body.get("batchRequests")
     if not isinstance(requests, list) or not 0 < len(requests) <= MAX_SUBREQUESTS:
         raise refuse(400, "BAD_REQUEST", f"batchRequests must be a list of 1 to {MAX_SUBREQUESTS} subrequests")
+    if not all(isinstance(item, dict) for item in requests):
+        raise refuse(400, "JSON_PARSER_ERROR", "batchRequests must be a list of subrequests at [line:1, column:2]")
     halt = body.get("haltOnError") is True
     results: list[dict[str, Any]] = []
     for item in requests:

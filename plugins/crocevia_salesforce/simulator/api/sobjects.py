@@ -181,7 +181,7 @@ def _span(org: Org, call: Call, days: int) -> tuple[str, str]:
             raise refuse(400, "MISSING_ARGUMENT", f"{name} is a required parameter")
         try:
             moment = clock.parse_moment(call.params[name].replace(" ", "+"))
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise refuse(400, "INVALID_REPLICATION_DATE", f"{name} is not a dateTime: {call.params[name]}") from error
         moments.append(moment.astimezone(UTC).replace(second=0, microsecond=0))
     start, end = moments

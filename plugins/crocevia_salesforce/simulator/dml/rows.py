@@ -110,8 +110,9 @@ def _parent_id(work: Work, sobject: SObject, parent: Field, name: str, value: Ma
     """Return the id of the parent that is named by an external id of its own."""
     if value is None:
         return None
-    wanted = (value.get("attributes") or {}).get("type") or parent.references[0]
-    target = work.full.get(wanted)
+    attributes = value.get("attributes")
+    wanted = (attributes.get("type") if isinstance(attributes, Mapping) else None) or parent.references[0]
+    target = work.full.get(str(wanted))
     keys = [key for key in value if key != "attributes"]
     if target is None or len(keys) != 1:
         raise refuse(400, "INVALID_FIELD", f"Relationship {name} on {sobject.name} needs exactly one external id")

@@ -16,7 +16,7 @@ _TOKEN = re.compile(
     |(?P<number>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?(?![\w.]))
     |(?P<name>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*(?::\d+)?)
     |(?P<mark><=|>=|!=|<>|[=<>(),])""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f", '"': '"', "'": "'", "\\": "\\"}
 _CONTEXT = 24

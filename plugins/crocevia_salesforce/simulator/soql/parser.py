@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from crocevia_salesforce.simulator.errors import ApiError, refuse
@@ -27,6 +28,9 @@ AGGREGATES = frozenset({"COUNT", "COUNT_DISTINCT", "SUM", "AVG", "MIN", "MAX"})
 MAX_STATEMENT = 100_000
 """Characters of a statement. Source: SOQL and SOSL Reference, "SOQL and SOSL Limits", v60.0."""
 MAX_OFFSET = 2_000
+MAX_DEPTH = 50
+"""Parentheses and negations within each other; the org gives no number, and refuses deep ones, too."""
+_MAX_DIGITS = 10
 _CLAUSES = frozenset({"WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "USING", "WITH", "FOR", "ALL", "UPDATE"})
 _COMPARISONS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
 _KEYWORD_DATE = re.compile(
@@ -67,6 +71,16 @@ class _Parser:
         self._statement = statement
         self._tokens = tokens(statement)
         self._at = 0
+        self._depth = 0
+
+    @contextmanager
+    def _deeper(self) -> Iterator[None]:
+        """Go one level down; too many are refused before Python's own stack is used up."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._fail()
+        yield
+        self._depth -= 1
 
     @property
     def _next(self) -> Token:
@@ -130,7 +144,7 @@ class _Parser:
 
     def _integer(self) -> int:
         token = self._take()
-        if token.kind != "number" or not token.text.isdigit():
+        if token.kind != "number" or not token.text.isdigit() or len(token.text) > _MAX_DIGITS:
             raise self._fail(token)
         return int(token.text)
 
@@ -142,7 +156,8 @@ class _Parser:
 
     def _selected(self) -> Path | Aggregate | Fields | TypeOf | Query:
         if self._accept("("):
-            query = self.query()
+            with self._deeper():
+                query = self.query()
             self._expect(")")
             return query
         if self._next.word == "TYPEOF":
@@ -208,12 +223,16 @@ class _Parser:
         return Logic(operator, tuple(items))
 
     def _term(self) -> Condition:
-        if self._accept("NOT"):
-            return Negation(self._term())
-        if self._accept("("):
-            inner = self.condition()
-            self._expect(")")
-            return inner
+        with self._deeper():
+            if self._accept("NOT"):
+                return Negation(self._term())
+            if self._accept("("):
+                inner = self.condition()
+                self._expect(")")
+                return inner
+            return self._simple()
+
+    def _simple(self) -> Condition:
         left = self._aggregate_or_path()
         token = self._take()
         if token.text in _COMPARISONS:

@@ -27,6 +27,7 @@ _TABLES = (
         "(cursor TEXT, position INTEGER, id TEXT, PRIMARY KEY (cursor, position)) WITHOUT ROWID"
     ),
 )
+_MAX_DIGITS = 10
 MAX_CURSORS = 10
 """Open locators; an eleventh closes the oldest. Source: SOQL and SOSL Reference, "SOQL and SOSL Limits", v60.0."""
 MAX_GROUPS = 2_000
@@ -98,7 +99,7 @@ class Runner:
         """
         cursor, _, first = locator.partition("-")
         opened = self.database.one("SELECT soql, all_rows, total FROM sim_cursors WHERE id = ?", (cursor,))
-        if opened is None or not first.isdigit():
+        if opened is None or not (first.isascii() and first.isdigit()) or len(first) > _MAX_DIGITS:
             raise refuse(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         plan = self.plan(schema, opened[0], all_rows=bool(opened[1]))
         start, end = int(first), int(first) + batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from attrs import define
@@ -38,6 +38,14 @@ _RANGES = {
 _NUMERIC = frozenset({"int", "double", "currency", "percent", "long"})
 
 
+def _balanced(parts: list[str], operator: str) -> str:
+    """Join conditions two by two: SQLite's expressions are at most a thousand deep, and a chain is as deep as long."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return f"({_balanced(parts[:middle], operator)} {operator} {_balanced(parts[middle:], operator)})"
+
+
 @define
 class Conditions:
     """Compiles the conditions of one FROM."""
@@ -51,8 +59,8 @@ class Conditions:
         """Return the SQL of a condition and its parameters."""
         if isinstance(condition, Logic):
             parts = [self.sql(item) for item in condition.items]
-            text = f" {condition.operator} ".join(part for part, _ in parts)
-            return f"({text})", [value for _, values in parts for value in values]
+            text = _balanced([part for part, _ in parts], condition.operator)
+            return text, [value for _, values in parts for value in values]
         if isinstance(condition, Negation):
             text, values = self.sql(condition.item)
             return f"(NOT IFNULL({text}, 0))", values
@@ -75,6 +83,8 @@ class Conditions:
                 )
             column, field = self.aggregate(condition.left)
             if field is None:
+                if condition.right.kind != "number" or condition.operator == "LIKE":
+                    raise malformed(self.source.statement, condition.right.at, "a count is compared with a number")
                 return f"({column} {condition.operator} ?)", [float(condition.right.text)]
         else:
             column, field = self._column(condition.left)
@@ -111,7 +121,11 @@ class Conditions:
     def _range(self, column: str, field: Field, condition: Comparison) -> Sql:
         if field.type not in {"date", "datetime"}:
             raise self._wrong_type(field, condition.right)
-        days = span(condition.right.text, self.now.date())
+        try:
+            days = span(condition.right.text, self.now.date())
+        except (ValueError, OverflowError) as error:
+            message = f"{condition.right.text} is out of range"
+            raise malformed(self.source.statement, condition.right.at, message) from error
         whole = field.type == "datetime"
         first, after = (clock.stamp(clock.midnight(day)) if whole else day.isoformat() for day in days)
         operator = condition.operator
@@ -185,9 +199,17 @@ class Conditions:
         if wanted == "datetime":
             try:
                 return clock.stamp(clock.parse_moment(literal.text))
-            except ValueError as error:
+            except (ValueError, OverflowError) as error:
                 raise malformed(self.source.statement, literal.at, f"line is not a dateTime: {literal.text}") from error
+        if wanted == "date":
+            return self._date(literal)
         return literal.text
+
+    def _date(self, literal: Literal) -> str:
+        try:
+            return date.fromisoformat(literal.text).isoformat()
+        except ValueError as error:
+            raise malformed(self.source.statement, literal.at, f"line is not a date: {literal.text}") from error
 
     def _id(self, field: Field, literal: Literal) -> str:
         if literal.kind != "string":
