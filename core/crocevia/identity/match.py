@@ -22,7 +22,7 @@ def match(party: Candidates) -> Match:
     """
     if not party.claims:
         return Match(profile=None, reason="nobody claims these contact points")
-    proven = {point.address for point in party.party.points if point.verified}
+    proven = [point.address for point in party.party.points if point.verified]
     usable = [claim for claim in party.claims if claim.verified and not claim.blocked and claim.point.address in proven]
     exclusive = _profiles([claim for claim in usable if claim.exclusive])
     if len(exclusive) == 1:

@@ -59,11 +59,16 @@ class ObjectMapping:
     def differing(
         self, values: Mapping[str, Any], seen: Mapping[str, Any], left_out: Collection[str] = ()
     ) -> dict[str, Any]:
-        """Those of `values` that say something else than `seen` does, where a missing field says None."""
+        """Those of `values` that say something else than `seen` does, where a missing field says None.
+
+        A value that is there (true) differs from None whatever the lens: only what is empty may be the same.
+        """
         return {
             name: value
             for name, value in values.items()
-            if name not in left_out and (held := seen.get(name)) is not value and not self.same(name, value, held)
+            if (held := seen.get(name)) is not value
+            and ((held is None and value) or not self.same(name, value, held))
+            and name not in left_out
         }
 
     @cached_property

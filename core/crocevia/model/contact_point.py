@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from urllib.parse import quote, unquote
 
 from attrs import field, frozen
@@ -31,7 +32,7 @@ class ContactPoint:
     slot: str = field(default="", eq=False, order=False)
     shown: str = field(default="", eq=False, order=False)
 
-    @property
+    @cached_property
     def address(self) -> str:
         """One text for the three parts, as stored and shown: `"phone||+393331234567"`."""
         return f"{self.kind}|{quote(self.scope, safe=':@./+-_~') if self.scope else ''}|{self.value}"
@@ -44,5 +45,10 @@ class ContactPoint:
     @classmethod
     def from_address(cls, address: str) -> ContactPoint:
         """Read back what `address` gave. Raises ValueError for any other text."""
+        return cls(*cls.parts(address))
+
+    @staticmethod
+    def parts(address: str) -> tuple[str, str, str]:
+        """Kind, scope and value of an address. Raises ValueError for any other text."""
         kind, scope, value = address.split("|", 2)
-        return cls(kind, unquote(scope), value)
+        return kind, unquote(scope) if scope else "", value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from base64 import b32encode
 from hashlib import blake2b
 
 import sqlalchemy as sa
@@ -53,17 +52,28 @@ class RowIds:
 
 def new_uid(prefix: str) -> str:
     """A random external id: `"p" + 26 characters`; 128 bits, safe in URLs and case-insensitive stores."""
-    return prefix + b32encode(secrets.token_bytes(16)).decode().rstrip("=").lower()
+    return prefix + _base32(secrets.token_bytes(16))
 
 
 def interaction_uid(connection: str, key: str, part: str = "") -> str:
     """The external id of an interaction: the same for ever for one (connection, key, part)."""
-    return "i" + b32encode(_digest(connection, key, part)).decode().rstrip("=").lower()
+    return "i" + _base32(_digest(connection, key, part))
 
 
 def seen_key(connection: str, dedupe_key: str) -> bytes:
     """Sixteen bytes that stand for an event of a connection."""
     return _digest(connection, dedupe_key)
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [one + other for one in _LETTERS for other in _LETTERS]
+_SHIFTS = range(120, -1, -10)
+
+
+def _base32(sixteen: bytes) -> str:
+    """Base 32 (RFC 4648) in lower case without padding: 26 characters, two at a time."""
+    number = int.from_bytes(sixteen, "big") << 2
+    return "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
 
 
 def _digest(*parts: str) -> bytes:

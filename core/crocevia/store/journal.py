@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -116,17 +117,18 @@ def _row_values(raw: Raw) -> tuple[object, ...]:
     )
 
 
-def _row(row: sa.Row[tuple[object, ...]], kind: str) -> JournalRow:
+def _row(row: sa.Row[Any], kind: str) -> JournalRow:
+    id_, connection, source, stream, headers, body, received_at, _, leaves = row
     raw = Raw(
-        connection=row.connection,
+        connection=connection,
         kind=kind,
-        body=bytes(row.body),
-        received_at=from_us(row.received_at),
-        headers={} if row.headers == "{}" else loads(row.headers),
-        source=row.source,
-        stream=row.stream,
+        body=body if isinstance(body, bytes) else bytes(body),
+        received_at=from_us(received_at),
+        headers={} if headers == "{}" else loads(headers),
+        source=source,
+        stream=stream,
     )
-    return JournalRow(id=row.id, raw=raw, leaves=row.leaves)
+    return JournalRow(id=id_, raw=raw, leaves=leaves)
 
 
 Done = Callable[[StoreError | None], None]

@@ -18,7 +18,7 @@ from crocevia.store.decisions import Decision, Review
 from crocevia.store.ids import RowIds, new_uid
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync.world import Live, World
+from crocevia.sync.world import Live, Target, World
 
 
 class Batch:
@@ -42,6 +42,7 @@ class Batch:
         self.profiles: dict[int, ProfileRow] = {}
         self.by_uid: dict[str, ProfileRow] = {}
         self.interactions: dict[str, InteractionRow] = {}
+        self.unbound: dict[int, list[int]] = {}
         self.new_bindings: list[BindingRow] = []
         self.changed_bindings: dict[int, BindingRow] = {}
         self.wanted: dict[str, set[int]] = {}
@@ -56,6 +57,7 @@ class Batch:
         self.aliases: list[tuple[str, int]] = []
         self.linked: dict[tuple[str, str], int] = {}
         self.late: list[Any] = []
+        self._targets: dict[str, tuple[Target, ...]] = {}
 
     # --- profiles ---------------------------------------------------------------------------------------------------
 
@@ -111,16 +113,22 @@ class Batch:
             return
         profile.deserving = profile.changed = True
         self.bind_new("profile", [(profile.id, profile.id)])
+        own = [(interaction, profile.id) for interaction in self.unbound.pop(profile.id, ())]
         if profile.stored:
-            self.bind_new("interaction", interactions.of_profiles(self.transaction, [profile.id]))
+            own += interactions.of_profiles(self.transaction, [profile.id])
+        self.bind_new("interaction", own)
 
     # --- wanting ----------------------------------------------------------------------------------------------------
 
     def bind_new(self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None) -> None:
         """Want records of subjects `(subject id, profile id)` on every connection that has none yet."""
-        targets = [target for target in self.world.targets(of) if target.connection != but_not]
+        targets = self._targets.get(of)
+        if targets is None:
+            targets = self._targets[of] = self.world.targets(of)
         for subject, profile in subjects:
             for target in targets:
+                if target.connection == but_not:
+                    continue
                 self.new_bindings.append(
                     BindingRow(
                         id=next(self.ids),

@@ -28,13 +28,16 @@ def normalise(batch: Batch, points: Sequence[ContactPoint]) -> dict[ContactPoint
 
 def normalised(party: Party, normal: dict[ContactPoint, ContactPoint]) -> Party:
     """The party with normal contact points, each once; every point keeps its own proof and slot."""
-    points = {
-        (form := normal[point]).address: evolve(
-            form, verified=point.verified and form.scope != UNREADABLE, slot=point.slot, shown=point.shown
-        )
-        for point in party.points
-    }
-    return evolve(party, points=tuple(points.values()))
+    points = {(form := normal[point]).address: _as_shown(point, form) for point in party.points}
+    found = tuple(points.values())
+    return party if found == party.points else Party(found, name=party.name, language=party.language)
+
+
+def _as_shown(point: ContactPoint, form: ContactPoint) -> ContactPoint:
+    """The normal form with the point's own proof, slot and spelling."""
+    if form == point and form.scope != UNREADABLE:
+        return point
+    return evolve(form, verified=point.verified and form.scope != UNREADABLE, slot=point.slot, shown=point.shown)
 
 
 def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
@@ -65,9 +68,9 @@ def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
     now: list[Party] = []
     later: list[Party] = []
     for party in parties:
-        addresses = {point.address for point in party.points}
-        (later if addresses & taken else now).append(party)
-        taken |= addresses
+        addresses = [point.address for point in party.points]
+        (now if taken.isdisjoint(addresses) else later).append(party)
+        taken.update(addresses)
     return now, later
 
 
@@ -88,10 +91,11 @@ def claims_on(party: Party, known: dict[str, list[ProfileRow]]) -> tuple[Claim, 
     """Every claim on one of a party's contact points. `known`: profiles by address."""
     found = []
     for point in party.points:
-        holding = list({row.id: row for row in known.get(point.address, ()) if point.address in row.claims}.values())
-        proven = [row for row in holding if row.claims[point.address].verified]
+        address = point.address
+        holding = list({row.id: row for row in known.get(address, ()) if address in row.claims}.values())
+        proven = [row for row in holding if row.claims[address].verified]
         for row in holding:
-            held = row.claims[point.address]
+            held = row.claims[address]
             found.append(
                 Claim(
                     profile=row.uid,

@@ -8,7 +8,6 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import asdict, frozen
 
-from crocevia.connector import SendsMessages
 from crocevia.model import (
     Attachment,
     InteractionRemoved,
@@ -89,7 +88,9 @@ def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) 
     if not event.public or any(claim.verified for claim in profile.claims.values() if _reachable(claim.address)):
         batch.deserve(profile)
     if profile.deserving:
-        batch.bind_new("interaction", [(row.id, profile.id)])
+        batch.bind_new("interaction", ((row.id, profile.id),))
+    else:
+        batch.unbound.setdefault(profile.id, []).append(row.id)
     say(batch, row, event)
 
 
@@ -106,26 +107,26 @@ def _learn(batch: Batch, profile: ProfileRow, party: Party, at: int) -> None:
 
 def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any]:
     """What is rarely searched for; absent keys are the ordinary case."""
-    found: dict[str, Any] = {"channel": batch.live.kind}
-    optional = {
-        "author": event.author.name,
-        "subject": event.subject,
-        "in_reply_to": event.in_reply_to,
-        "duration_s": duration_s(event.duration),
-        "automated": event.automated or None,
-        "public": event.public or None,
-        "attachments": [_file(file) for file in event.attachments] or None,
-        "wrote_from": _wrote_from(batch, party) if event.direction == "inbound" else None,
-    }
-    found.update({name: value for name, value in optional.items() if value is not None})
-    return found
+    said = (
+        ("channel", batch.live.kind),
+        ("author", event.author.name),
+        ("subject", event.subject),
+        ("in_reply_to", event.in_reply_to),
+        ("duration_s", duration_s(event.duration)),
+        ("automated", event.automated or None),
+        ("public", event.public or None),
+        ("attachments", [_file(file) for file in event.attachments] if event.attachments else None),
+        ("wrote_from", _wrote_from(batch, party) if event.direction == "inbound" else None),
+    )
+    return {name: value for name, value in said if value is not None}
 
 
 def _wrote_from(batch: Batch, party: Party) -> str | None:
     """The address to answer to: the first that this channel can send to."""
-    channel = batch.live.connector
-    kinds = channel.address_kinds() if isinstance(channel, SendsMessages) else ()
-    return next((point.address for point in party.points if point.kind in kinds), None)
+    for point in party.points:
+        if point.kind in batch.live.address_kinds:
+            return point.address
+    return None
 
 
 def _file(file: Attachment) -> dict[str, Any]:

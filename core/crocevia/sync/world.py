@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 from attrs import define, evolve, field, frozen
@@ -49,6 +50,11 @@ class Live:
     def writes(self) -> bool:
         """Whether it is a CRM that may be written."""
         return isinstance(self.connector, WritesRecords) and self.options.writes
+
+    @cached_property
+    def address_kinds(self) -> tuple[str, ...]:
+        """The kinds of contact points that it can send to; none when it sends nothing."""
+        return self.connector.address_kinds() if isinstance(self.connector, SendsMessages) else ()
 
     @property
     def sends(self) -> bool:
