@@ -84,8 +84,7 @@ def _compiled(paths: list[list[str]], before: str) -> tuple[Step, ...]:
 def _below(node: Node, steps: tuple[Step, ...], pointer: str, around: Mapping[str, Node], found: list[Leaf]) -> None:
     """Add the leaves below an object; a list handed down, and no generators: this runs for every message."""
     for step in steps:
-        child = node.get(step.name)
-        if child is None:
+        if step.name not in node or (child := node[step.name]) is None:
             continue
         here = f"{pointer}/{step.name}"
         if step.is_list and isinstance(child, list):

@@ -69,9 +69,9 @@ def optional_text(node: Node, name: str) -> str | None:
 def optional_id(node: Node, name: str) -> str | None:
     """The id under `name`, text or whole number, as text; None when it is missing, empty or of another type."""
     value = node.get(name)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return value if isinstance(value, str) and value else None
+    if value is None or isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def optional_node(node: Node, name: str) -> Node:

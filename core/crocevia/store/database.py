@@ -25,6 +25,7 @@ _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged webhooks on a power cut
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA cache_size = -65536",
+    "PRAGMA wal_autocheckpoint = 8192",  # pages, 32 MB: many rows share an index page, which is then copied once
     "PRAGMA temp_store = MEMORY",
 )
 _POSTGRES_OPTIONS = {

@@ -53,9 +53,9 @@ def read(message: Node, *, errors_beside: bool = False) -> Content:
         raise UnreadableError(f"message type {label(type_)}")
     else:
         content = reader(message, type_)
-    extra = (*_referral(message), *_product(message))
-    if not extra:
+    if "referral" not in message and "context" not in message:
         return content
+    extra = (*_referral(message), *_product(message))
     return Content(content.text, (*content.attachments, *extra), content.kind)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property, lru_cache
 
 from crocevia import ContactPoint, Party
 from crocevia_meta.node import Node, UnreadableError, optional_id, optional_node, optional_nodes, optional_text
@@ -16,6 +17,7 @@ def is_phone(address: str) -> bool:
     return digits.isascii() and digits.isdigit()
 
 
+@lru_cache(maxsize=16_384)
 def point(address: str, *, slot: str = "mobile") -> ContactPoint:
     """The contact point of a `wa_id`, phone number or business-scoped user id (BSUID, `"US.1349..."`).
 
@@ -32,7 +34,7 @@ def point(address: str, *, slot: str = "mobile") -> ContactPoint:
 
 def points(addresses: Iterable[str | None]) -> tuple[ContactPoint, ...]:
     """The contact points of these ids, each once, in their order; None is left out."""
-    return tuple(map(point, dict.fromkeys(address.removeprefix("+") for address in addresses if address)))
+    return tuple([point(address) for address in dict.fromkeys([a.removeprefix("+") for a in addresses if a])])
 
 
 class Number:
@@ -40,21 +42,24 @@ class Number:
 
     Attributes:
         id: The `phone_number_id`; None in payloads that tell none (legacy, account news).
-        phone: The display number in digits; None when untold.
     """
 
     def __init__(self, value: Node) -> None:
-        metadata = optional_node(value, "metadata")
-        self.id = optional_id(metadata, "phone_number_id")
-        shown = optional_id(metadata, "display_phone_number") or ""
-        self.phone = (shown if shown.isdecimal() else "".join(filter(str.isdecimal, shown))) or None
+        self._metadata = optional_node(value, "metadata")
+        self.id = optional_id(self._metadata, "phone_number_id")
         contacts = optional_nodes(value, "contacts")
         self._only = contacts[0] if len(contacts) == 1 else None
         self._contacts: dict[str, Node] = {}
         for contact in contacts:
             for name in ("wa_id", "user_id", "parent_user_id"):
-                if address := optional_id(contact, name):
+                if name in contact and (address := optional_id(contact, name)):
                     self._contacts[address] = contact
+
+    @cached_property
+    def phone(self) -> str | None:
+        """The display number in digits; None when untold."""
+        shown = optional_id(self._metadata, "display_phone_number") or ""
+        return "".join(filter(str.isdecimal, shown)) or None
 
     def party(self) -> Party:
         """Us, as the customer sees us."""
@@ -71,7 +76,7 @@ class Number:
         if not known:
             contact = self._only
         shown = contact or {}
-        if not any(map(is_phone, known)):
+        if not (known and is_phone(known[0])) and not any(map(is_phone, known)):
             known.append(optional_id(shown, "wa_id") or "")
         found = points([*known, optional_id(shown, "user_id"), optional_id(shown, "parent_user_id")])
         if not found:
