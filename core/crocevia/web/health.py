@@ -43,7 +43,7 @@ class Health:
     def _store(self) -> Sequence[str]:
         try:
             with self.world.store.reading() as connection:
-                held = dict(connection.execute(sa.select(leases.c.lane, leases.c.until)).tuples().all())
+                held = {row.lane: row.until for row in connection.execute(sa.select(leases.c.lane, leases.c.until))}
         except StoreError as error:
             return [f"store: {error}"]
         now = self.world.now_us()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import threading
 import time
@@ -129,7 +130,7 @@ def serve(app: Any, host: str = "127.0.0.1", port: int = 0) -> Served:
             (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1024
         )
     except OSError as error:
-        reason = error.strerror or type(error).__name__
+        reason = os.strerror(error.errno) if error.errno else type(error).__name__
         raise ConfigError(f"crocevia.listen: expected an address to listen on, got {host}:{port} ({reason})") from error
     config = uvicorn.Config(
         app,

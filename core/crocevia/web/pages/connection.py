@@ -98,7 +98,7 @@ def details(connection: Connection, live: Live) -> Details:
         .limit(MOST_LETTERS)
     )
     causes = (
-        sa.select(dead.c.error, sa.func.count())
+        sa.select(dead.c.error, sa.func.count().label("n"))
         .where(dead.c.connection == name, dead.c.state == "open")
         .group_by(dead.c.error)
         .order_by(sa.func.count().desc())
@@ -113,7 +113,7 @@ def details(connection: Connection, live: Live) -> Details:
     )
     return Details(
         letters=[dict(row) for row in connection.execute(newest).mappings()],
-        causes=dict(connection.execute(causes).tuples().all()),
+        causes={row.error: row.n for row in connection.execute(causes)},
         cursors=[dict(row) for row in connection.execute(streams).mappings()],
         reviews=int(connection.execute(waiting).scalar_one()),
         mappings=tuple(live.mappings.values()),
