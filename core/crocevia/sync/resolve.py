@@ -28,7 +28,11 @@ def normalise(batch: Batch, points: Sequence[ContactPoint]) -> dict[ContactPoint
 
 def normalised(party: Party, normal: dict[ContactPoint, ContactPoint]) -> Party:
     """The party with normal contact points, each once; every point keeps its own proof and slot."""
-    points = {(form := normal[point]).address: _as_shown(point, form) for point in party.points}
+    points: dict[str, ContactPoint] = {}
+    for point in party.points:
+        form = _as_shown(point, normal[point])
+        if form.verified or form.address not in points:  # shown twice, proven once: it is proven
+            points[form.address] = form
     found = tuple(points.values())
     return party if found == party.points else Party(found, name=party.name, language=party.language)
 
@@ -49,17 +53,25 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
     holders = profiles.holders(batch.transaction, addresses)
     batch.load_profiles({holder for found in holders.values() for holder in found})
     known = {address: [batch.profiles[holder] for holder in found] for address, found in holders.items()}
-    resolved: dict[tuple[ContactPoint, ...], ProfileRow] = {}
-    waiting = list(dict.fromkeys(party for party in parties if party.points))
+    resolved: dict[_Shown, ProfileRow] = {}
+    waiting = list({_shown(party): party for party in parties if party.points}.values())
     while waiting:
         now, waiting = _independent(waiting)
         for party, verdict, candidates in _decide(batch, now, known):
             profile = _apply(batch, party, verdict, candidates)
-            resolved.setdefault(party.points, profile)
+            resolved[_shown(party)] = profile
             for point in party.points:
                 if point.address in profile.claims and profile not in known.setdefault(point.address, []):
                     known[point.address].append(profile)
-    return [resolved[party.points] if party.points else batch.new_profile() for party in parties]
+    return [resolved[_shown(party)] if party.points else batch.new_profile() for party in parties]
+
+
+_Shown = tuple[Party, tuple[bool, ...]]
+
+
+def _shown(party: Party) -> _Shown:
+    """What tells parties apart: contact points are equal whether they are proven or not, and a forger's are not."""
+    return party, tuple(point.verified for point in party.points)
 
 
 def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
