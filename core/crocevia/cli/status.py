@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from crocevia.store import Store
 
 
+_WIDE = 160
+
+
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with every term of the books.")
 @pass_session
@@ -112,4 +115,6 @@ def _print(found: dict[str, Any]) -> None:
             both["dead"],
             "balance" if one["balanced"] else "DO NOT BALANCE",
         )
-    Console().print(table)
+    console = Console()
+    # a pipe or a log has no width of its own: nothing is cut there
+    console.print(table, width=None if console.is_terminal else _WIDE)

@@ -172,6 +172,8 @@ class Lane:
         world = self.world
         with world.store.writing() as connection:
             kept = "running" if state == "up" else "unhealthy"
+            if connections.read(connection, self.name).state == "paused":
+                return  # a person has paused it meanwhile, and his word stands
             connections.write(world.store, connection, self.name, state=kept, reason=reason, changed_at=world.now_us())
             if "crocevia_connection_changed" in world.listened:
                 said = Announcement(

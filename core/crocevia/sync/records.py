@@ -10,7 +10,7 @@ from crocevia.model import RecordChanged, RecordDeleted, RecordMerged
 from crocevia.store import bindings, connections, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
-from crocevia.sync import births, verdicts
+from crocevia.sync import births, touches, verdicts
 from crocevia.sync.adopt import Adoption
 from crocevia.sync.batch import Batch
 from crocevia.sync.births import Births
@@ -95,6 +95,9 @@ class Records:
             if row is not None and row.remote_id is None and row.state in ("new", "unknown", "blocked"):
                 row.remote_id, row.state, row.applied = remote_id, "linked", row.claimed or row.applied
                 self.bound[remote_id] = row
+                if self.mapping.of == "profile":  # what waited for the customer's record need not wait any more
+                    self.batch.linked[self.mapping.object, remote_id] = row.subject_id
+                    touches.unpark_records(self.batch, self.mapping.object, remote_id)
 
     def too_many_deletions(self) -> bool:
         """A mass deletion stops the connection and asks; the events stay in the journal as ignored, with a review."""
@@ -103,7 +106,7 @@ class Records:
         if len(deleted) <= self.batch.live.options.delete_cap:
             return False
         batch = self.batch
-        reason = f"{len(deleted)} records of {self.mapping.object} were deleted at once; review, then resume"
+        reason = f"{len(deleted)} records of {self.mapping.object} were deleted at once: look, then `crocevia resume`"
         batch.reviews.append(
             Review(
                 kind="mass delete",
