@@ -39,7 +39,7 @@ from crocevia.sync.records import apply_records
 from crocevia.sync.touches import Leaf, apply_revisions, apply_seen
 from crocevia.sync.world import Live, World
 
-MOST_RAWS = 256
+MOST_RAWS = 512
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\0")
 _log = structlog.get_logger("crocevia.intake")
 _TRANSLATE = "crocevia_translate_event"

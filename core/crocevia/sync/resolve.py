@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import is_
 
 from attrs import evolve
 
@@ -34,7 +35,8 @@ def normalised(party: Party, normal: dict[ContactPoint, ContactPoint]) -> Party:
         if form.verified or form.address not in points:  # shown twice, proven once: it is proven
             points[form.address] = form
     found = tuple(points.values())
-    return party if found == party.points else Party(found, name=party.name, language=party.language)
+    unchanged = len(found) == len(party.points) and all(map(is_, found, party.points))
+    return party if unchanged else Party(found, name=party.name, language=party.language)
 
 
 def _as_shown(point: ContactPoint, form: ContactPoint) -> ContactPoint:
@@ -54,7 +56,8 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
     batch.load_profiles({holder for found in holders.values() for holder in found})
     known = {address: [batch.profiles[holder] for holder in found] for address, found in holders.items()}
     resolved: dict[_Shown, ProfileRow] = {}
-    waiting = list({_shown(party): party for party in parties if party.points}.values())
+    shown = [_shown(party) for party in parties]
+    waiting = list({key: party for key, party in zip(shown, parties, strict=True) if party.points}.values())
     while waiting:
         now, waiting = _independent(waiting)
         for party, verdict, candidates in _decide(batch, now, known):
@@ -63,7 +66,9 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
             for point in party.points:
                 if point.address in profile.claims and profile not in known.setdefault(point.address, []):
                     known[point.address].append(profile)
-    return [resolved[_shown(party)] if party.points else batch.new_profile() for party in parties]
+    return [
+        resolved[key] if party.points else batch.new_profile() for key, party in zip(shown, parties, strict=True)
+    ]
 
 
 _Shown = tuple[Party, tuple[bool, ...]]
@@ -71,7 +76,7 @@ _Shown = tuple[Party, tuple[bool, ...]]
 
 def _shown(party: Party) -> _Shown:
     """What tells parties apart: contact points are equal whether they are proven or not, and a forger's are not."""
-    return party, tuple(point.verified for point in party.points)
+    return party, tuple([point.verified for point in party.points])
 
 
 def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
