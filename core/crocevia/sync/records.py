@@ -136,10 +136,12 @@ class Records:
             self._deleted(row)
         elif isinstance(event, RecordMerged):
             self._merged(event, row)
-        elif row is not None:
-            self._changed(leaf, row, self.values[id(leaf)])
-        else:
+        elif row is None:
             self._unbound(leaf, self.values[id(leaf)])
+        elif row.version is not None and event.version < row.version:
+            self.batch.counts["superseded"] += 1  # a replayed or late page: the record has moved on since
+        else:
+            self._changed(leaf, row, self.values[id(leaf)])
 
     def _changed(self, leaf: Leaf, row: BindingRow, values: Mapping[str, Any]) -> None:
         batch, event = self.batch, leaf.event
