@@ -13,10 +13,12 @@ from crocevia_salesforce.simulator.api import (
     admin,
     auth,
     bulk,
+    bulk1,
     collections,
     composite,
     pages,
     query,
+    search,
     soap,
     sobjects,
     versions,
@@ -29,13 +31,15 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
-SURFACE = (admin, auth, bulk, collections, composite, pages, query, soap, sobjects, versions)
+SURFACE = (admin, auth, bulk, bulk1, collections, composite, pages, query, search, soap, sobjects, versions)
 """Importing these fills the routers of ``api``."""
 TRANSPORT = "crocevia.transport"
 MAX_BODY = 150 * 1024 * 1024
 """Bytes of an upload. Source: Bulk API 2.0 guide, "Upload Job Data", v60.0 (150 MB after base64)."""
 _HTML = "text/html;charset=UTF-8"
 _IDLE_SECONDS = 0.05
+_GZIP_FROM = 2_048
+"""Bytes from which an answer is compressed for a client that takes it."""
 _LOGIN_HOSTS = frozenset({"login", "test"})
 _MY_DOMAIN = "simulated.my.salesforce.com"
 _EDGE = {
@@ -70,7 +74,7 @@ class Application:
     async def _work(self) -> None:
         """Work off Bulk jobs, a chunk at a time, between the requests."""
         while True:
-            worked = self.org.jobs.step()
+            worked = self.org.jobs.step() or self.org.batches.step()
             await asyncio.sleep(0 if worked else _IDLE_SECONDS)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,6 +141,9 @@ class Application:
         }
         if answer.body is not None:
             headers["Content-Type"] = answer.content_type
+        if len(payload) >= _GZIP_FROM and "gzip" in call.headers.get("accept-encoding", ""):
+            payload = gzip.compress(payload, 1)
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding", "Content-Length": str(len(payload))}
         if outcome.counted and "no_limit_header" not in call.faults and sent != "replaced":
             with self.org.lock:
                 headers["Sforce-Limit-Info"] = self.org.usage.header(stale="stale_limit_header" in call.faults)

@@ -23,6 +23,8 @@ MIN_VERSION, MAX_VERSION = 31, 66
 MAX_URI = 16_384
 """Bytes of a request line. Source: REST API guide, "Status Codes and Error Responses" (414), v60.0."""
 _VERSIONED = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?\Z")
+_ASYNC = re.compile(r"/services/async/\d\d\.0/")
+_JSON_IS_FINE = re.compile(r"json|\*/\*|application/\*|csv|\A\s*\Z", re.IGNORECASE)
 _ERROR = 400
 _log = logging.getLogger(__name__)
 
@@ -46,6 +48,8 @@ def split(target: str) -> tuple[str, dict[str, str]]:
 def _find(call: Call) -> tuple[Router, str, Route, dict[str, str], str]:
     if len(call.path) > MAX_URI:
         raise refuse(414, "URI_TOO_LONG", "The length of the URI exceeds the limit")
+    if call.path.startswith("/services/async/") and not _ASYNC.match(call.path):
+        raise not_found()
     match = _VERSIONED.match(call.path)
     if match is None or not match.group(2):
         route, names = root.find(call.method, call.path)
@@ -59,7 +63,8 @@ def _find(call: Call) -> tuple[Router, str, Route, dict[str, str], str]:
 def respond(org: Org, call: Call) -> Outcome:
     """Answer one HTTP request. Faults that concern the connection are the server's part."""
     method = call.params.get("_HttpMethod", "") if call.method == "POST" else ""
-    call = evolve(call, method=method.upper() or call.method)
+    method = method.upper() or ("GET" if call.method == "HEAD" else call.method)
+    call = evolve(call, method=method)
     counted = call.path.startswith("/services/data/v") or call.path.startswith("/services/async")
     write = call.method not in {"GET", "HEAD"}
     try:
@@ -68,13 +73,15 @@ def respond(org: Org, call: Call) -> Outcome:
         if not route.open:
             call = evolve(call, actor=_actor(org, call))
             _check_limits(org, call)
+        if version:
+            _check_accept(call)
         _check_faults(org, call)
         answer = route.handler(org, evolve(call, version=version), **names)
     except ApiError as error:
-        answer = error_answer(error)
+        answer = error_answer(error, call)
     except Exception:  # noqa: BLE001  # a fault of the simulator itself must look like one to the client, and be logged
         _log.exception("the simulated org could not answer %s %s", call.method, call.path)
-        answer = error_answer(refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."))
+        answer = error_answer(refuse(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred."), call)
     return Outcome(answer, write and not answer.read_only, counted)
 
 
@@ -101,6 +108,11 @@ def _check_limits(org: Org, call: Call) -> None:
     if "concurrent_limit" in call.faults:
         message = "ConcurrentRequests (Concurrent API Requests) Limit exceeded."
         raise refuse(403, "REQUEST_LIMIT_EXCEEDED", message)
+
+
+def _check_accept(call: Call) -> None:
+    if not _JSON_IS_FINE.search(call.headers.get("accept", "")):
+        raise refuse(406, "NOT_ACCEPTABLE", f"{call.headers['accept']} is not simulated; JSON is")
 
 
 def _check_faults(org: Org, call: Call) -> None:

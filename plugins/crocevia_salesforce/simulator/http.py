@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 import msgspec
 from attrs import field, frozen
@@ -17,6 +18,19 @@ if TYPE_CHECKING:
     from crocevia_salesforce.simulator.org import Org
 
 JSON = "application/json;charset=UTF-8"
+ASYNC_XML = "application/xml"
+_ASYNC = "http://www.force.com/2009/06/asyncapi/dataload"
+_ASYNC_CODES = {
+    "INVALID_SESSION_ID": "InvalidSessionId",
+    "REQUEST_LIMIT_EXCEEDED": "ExceededQuota",
+    "NOT_FOUND": "InvalidUrl",
+    "METHOD_NOT_ALLOWED": "ClientInputError",
+    "JSON_PARSER_ERROR": "InvalidJob",
+    "UNABLE_TO_LOCK_ROW": "LockRowError",
+    "UNKNOWN_EXCEPTION": "InternalServerError",
+}
+"""REST codes in the words of Bulk API 1. Source: Bulk API guide, "Errors", v60.0."""
+_ZONE = r"(?<=\.000)\+0000\Z"
 MAX_NUMBER = 2**31 - 1
 _MAX_DIGITS = 18
 
@@ -168,6 +182,29 @@ class Router:
         raise not_found()
 
 
-def error_answer(error: ApiError) -> Answer:
-    """Return the answer that an error makes."""
-    return Answer(error.status, error.body())
+def error_answer(error: ApiError, call: Call | None = None) -> Answer:
+    """Return the answer that an error makes; Bulk API 1 has a shape of its own."""
+    if call is None or not call.path.startswith("/services/async/"):
+        return Answer(error.status, error.body())
+    code = _ASYNC_CODES.get(error.refusals[0].code, error.refusals[0].code)
+    told = {"exceptionCode": code, "exceptionMessage": error.refusals[0].message}
+    status = error.status if error.status >= 500 else 400  # HTTP errors
+    if "json" in call.headers.get("content-type", "") or "json" in call.headers.get("accept", ""):
+        return Answer(status, told)
+    return Answer(status, async_xml("error", told), {}, ASYNC_XML)
+
+
+def async_xml(name: str, told: Mapping[str, Any]) -> bytes:
+    """Return XML as Bulk API 1 writes it: flat, without what is None, dateTimes ending in Z."""
+    return f'<?xml version="1.0" encoding="UTF-8"?><{name}\n   xmlns="{_ASYNC}">\n{_inner(told)}</{name}>'.encode()
+
+
+def _inner(told: Mapping[str, Any]) -> str:
+    lines = []
+    for name, value in told.items():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Mapping):
+                lines.append(f"<{name}>{_inner(item)}</{name}>")
+            elif item is not None:
+                lines.append(f" <{name}>{escape(re.sub(_ZONE, 'Z', str(item)))}</{name}>\n")
+    return "".join(lines)

@@ -136,7 +136,7 @@ class Jobs:
             (self._ingest if kind == "ingest" else self._query)(job)
         except ApiError as error:
             self.change(job["id"], "Failed", errorMessage=f"{error.refusals[0].code} : {error.refusals[0].message}")
-        except Exception:  # a fault of the simulator itself must not stop the jobs behind it; it is logged
+        except Exception:  # noqa: BLE001  # a fault of the simulator itself must not stop the jobs behind it; it is logged
             _log.exception("the simulated org could not work job %s", job["id"])
             self.change(job["id"], "Failed", errorMessage="UNKNOWN_EXCEPTION : An unexpected error occurred.")
 
@@ -193,13 +193,10 @@ class Jobs:
         record_id = ""
         try:
             with work.transaction():
-                record_id, created = _apply(work, job, sobject, row)
+                record_id, created = apply(work, job, sobject, record_of(row))
             kept = (job["id"], number, 1, record_id, "true" if created else "false", raw)
         except ApiError as error:
-            told = [
-                f"{refusal.code}:{refusal.message}:{' '.join(refusal.fields or ())} --" for refusal in error.refusals
-            ]
-            kept = (job["id"], number, 0, row.get("Id", ""), ";".join(told), raw)
+            kept = (job["id"], number, 0, row.get("Id", ""), told(error), raw)
         self.org.database.execute("INSERT INTO sim_job_rows VALUES (?, ?, ?, ?, ?, ?)", kept)
         return bool(kept[2])
 
@@ -216,9 +213,17 @@ def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]
         yield number, row, text.getvalue()
 
 
-def _apply(work: Work, job: Mapping[str, Any], sobject: SObject, row: Mapping[str, str]) -> tuple[str, bool]:
-    """Save one row; return the record's id and whether it is new."""
-    record = _record(row)
+def told(error: ApiError) -> str:
+    """Return an error as a CSV of results has it: ``CODE:message:fields --``."""
+    return ";".join(f"{one.code}:{one.message}:{' '.join(one.fields or ())} --" for one in error.refusals)
+
+
+def apply(work: Work, job: Mapping[str, Any], sobject: SObject, record: Mapping[str, Any]) -> tuple[str, bool]:
+    """Save one record of a job; return its id and whether it is new.
+
+    Raises:
+        ApiError: What is wrong with it.
+    """
     operation = job["operation"]
     if operation == "insert":
         return saves.create(work, sobject, record), True
@@ -240,7 +245,7 @@ def _apply(work: Work, job: Mapping[str, Any], sobject: SObject, row: Mapping[st
     return record_id, False
 
 
-def _record(row: Mapping[str, str]) -> dict[str, Any]:
+def record_of(row: Mapping[str, str]) -> dict[str, Any]:
     """Return a CSV row as a record: an empty cell says nothing, ``#N/A`` is null, dots lead to a parent's key."""
     record: dict[str, Any] = {}
     for name, text in row.items():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+from crocevia_salesforce.simulator.batches import Batches
 from crocevia_salesforce.simulator.clock import Clock, stamp
 from crocevia_salesforce.simulator.database import Database
 from crocevia_salesforce.simulator.dml.deletes import CLEARED_TABLE
@@ -49,6 +50,7 @@ class Org:
         self._depth = 0
         self.integration_user, self.crm_user = self._people()
         self.jobs = Jobs(self)
+        self.batches = Batches(self)
 
     def close(self) -> None:
         """Close the store and the ledger."""

@@ -52,6 +52,12 @@ class Sessions:
         found = self.database.one(sql, (token, self.clock.now().timestamp()))
         return found[0] if found else None
 
+    def life_of(self, token: str) -> tuple[str, str, float] | None:
+        """Return kind, user and end (seconds since 1970) of a living token, or None."""
+        sql = "SELECT kind, user_id, ends FROM sim_sessions WHERE token = ? AND ends > ?"
+        found = self.database.one(sql, (token, self.clock.now().timestamp()))
+        return tuple(found) if found else None
+
     def redeem(self, token: str) -> str | None:
         """Return whose refresh token it is, and end it: tokens rotate."""
         sql = "DELETE FROM sim_sessions WHERE token = ? AND kind = 'refresh' AND ends > ? RETURNING user_id"

@@ -172,6 +172,13 @@ def to_csv(field: Field | None, value: Any) -> str:
     return str(value)
 
 
+def dig(record: Any, name: str) -> Any:
+    """Return what a dotted name leads to in a record with its parents, or None."""
+    for part in name.split("."):
+        record = record.get(part) if isinstance(record, dict) else None
+    return record
+
+
 def address(prefix: str, row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any] | None:
     """Return a compound address, or None when nothing of it is known.
 

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import hmac
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import jwt
 
@@ -55,7 +55,7 @@ def token(org: Org, call: Call) -> Answer:
 def _token_body(org: Org, call: Call, user: str, more: dict[str, str]) -> dict[str, Any]:
     """Return a token reply; recorded ones have no ``expires_in``."""
     issued_at = str(int(org.clock.now().timestamp() * 1000))
-    identity = f"https://login.salesforce.com/id/{org.org_id}/{user}"
+    identity = identity_url(org, call, user)
     mac = hmac.digest(org.options.client_secret.encode(), (identity + issued_at).encode(), hashlib.sha256)
     return {
         "access_token": org.sessions.open(user),
@@ -67,6 +67,13 @@ def _token_body(org: Org, call: Call, user: str, more: dict[str, str]) -> dict[s
         "issued_at": issued_at,
         **more,
     }
+
+
+def identity_url(org: Org, call: Call, user: str) -> str:
+    """Return a user's identity URL: at the common door, or here for a client that does not know Salesforce's hosts."""
+    host = urlsplit(call.base_url).hostname or ""
+    base = "https://login.salesforce.com" if host.endswith(".salesforce.com") else call.base_url
+    return f"{base}/id/{org.org_id}/{user}"
 
 
 def _unsupported(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[str, str]]:
@@ -160,7 +167,33 @@ def revoke(org: Org, call: Call) -> Answer:
     return Answer(200)
 
 
+@root.add("POST", "/services/oauth2/introspect", is_open=True)
+def introspect(org: Org, call: Call) -> Answer:
+    """Say whether a token is good, to the connected app that it was given to."""
+    form = _form(call)
+    try:
+        _check_client(org, form, secret=True)
+    except _OAuthError as error:
+        return Answer(401, {"error": "invalid_client", "error_description": error.args[1]})
+    found = org.sessions.life_of(form.get("token", ""))
+    if found is None:
+        return Answer(body={"active": False})
+    kind, user, ends = found
+    return Answer(
+        body={
+            "active": True,
+            "scope": "api refresh_token",
+            "client_id": org.options.client_id,
+            "username": org.options.username,
+            "sub": identity_url(org, call, user),
+            "token_type": f"{kind}_token",
+            "exp": int(ends),
+        },
+    )
+
+
 @root.add("GET", "/services/oauth2/userinfo")
+@root.add("POST", "/services/oauth2/userinfo")
 def userinfo(org: Org, call: Call) -> Answer:
     """Say whose session it is."""
     user = call.actor.user_id if call.actor else ""
@@ -169,7 +202,7 @@ def userinfo(org: Org, call: Call) -> Answer:
     base = call.base_url
     return Answer(
         body={
-            "sub": f"https://login.salesforce.com/id/{org.org_id}/{user}",
+            "sub": identity_url(org, call, user),
             "user_id": user,
             "organization_id": org.org_id,
             "preferred_username": row.get("Username"),
@@ -199,5 +232,22 @@ def identity(org: Org, call: Call, org_id: str, user_id: str) -> Answer:
     """Identity URL of a token reply."""
     if org_id != org.org_id or call.actor is None or user_id != call.actor.user_id:
         raise refuse(403, "FORBIDDEN", "Wrong_Org" if org_id != org.org_id else "Bad_Id")
-    found: Answer = userinfo(org, call)
-    return found
+    told: dict[str, Any] = userinfo(org, call).body
+    return Answer(
+        body={
+            "id": told["sub"],
+            "asserted_user": True,
+            "user_id": user_id,
+            "organization_id": org_id,
+            "username": told["preferred_username"],
+            "nick_name": told["nickname"],
+            "display_name": told["name"],
+            "email": told["email"],
+            "email_verified": True,
+            "first_name": told["given_name"],
+            "last_name": told["family_name"],
+            "timezone": "GMT",
+            "urls": told["urls"],
+            **{key: told[key] for key in ("active", "user_type", "language", "locale", "utcOffset")},
+        },
+    )

@@ -178,7 +178,12 @@ def create_query(org: Org, call: Call) -> Answer:
     if plan.is_aggregate or plan.children or plan.types or plan.query.offset:
         message = "Bulk queries take no aggregates, GROUP BY, OFFSET, TYPEOF and no child queries"
         raise refuse(400, "API_ERROR", message)
-    info = {"operation": operation, "object": plan.source.sobject.name, "query": str(body["query"]), **_shape(body, call)}
+    info = {
+        "operation": operation,
+        "object": plan.source.sobject.name,
+        "query": str(body["query"]),
+        **_shape(body, call),
+    }
     return Answer(200, _told(org.jobs.create("query", "UploadComplete", info)))
 
 
@@ -202,14 +207,8 @@ def results(org: Org, call: Call, job_id: str) -> Answer:
     selected = list(plan.projection.walk())
     writer.writerow(name for name, _ in selected)
     for record in records:
-        writer.writerow(values.to_csv(field, _dig(record, name)) for name, field in selected)
+        writer.writerow(values.to_csv(field, values.dig(record, name)) for name, field in selected)
     more = str(end) if end < job.get("numberRecordsProcessed", 0) else "null"
     return Answer(
         200, text.getvalue().encode(), {"Sforce-Locator": more, "Sforce-NumberOfRecords": str(len(records))}, _CSV
     )
-
-
-def _dig(record: Any, name: str) -> Any:
-    for part in name.split("."):
-        record = record.get(part) if isinstance(record, dict) else None
-    return record

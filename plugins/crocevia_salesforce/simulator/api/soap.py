@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 from attrs import evolve
 
 from crocevia_salesforce.simulator.api import root
+from crocevia_salesforce.simulator.clock import stamp
 from crocevia_salesforce.simulator.dml import deletes
 from crocevia_salesforce.simulator.dml.convert import convert_lead
 from crocevia_salesforce.simulator.dml.work import Work
@@ -24,6 +25,7 @@ from crocevia_salesforce.simulator.org import Org
 
 _XML = "text/xml;charset=UTF-8"
 _LOGIN_GONE = 65.0
+_SESSION = frozenset({"getUserInfo", "getServerTimestamp", "logout"})
 _ENVELOPE = (
     '<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/" '
     'xmlns="urn:partner.soap.sforce.com" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
@@ -78,15 +80,46 @@ def soap(org: Org, call: Call, kind: str, version: str, org_id: str = "") -> Ans
     if _local(operation) == "login":
         return _login(org, call, operation, kind, version)
     handler = _OPERATIONS.get(_local(operation))
-    if handler is None:
+    if handler is None and _local(operation) not in _SESSION:
         return _fault("INVALID_OPERATION", f"{_local(operation)} is not simulated over SOAP")
-    actor = org.sessions.user_of(_one(envelope, "sessionId"))
+    session = _one(envelope, "sessionId")
+    actor = org.sessions.user_of(session)
     if actor is None:
         return _fault("INVALID_SESSION_ID", "Invalid Session ID found in SessionHeader: Illegal Session")
+    if handler is None:
+        return _about_session(org, _local(operation), session, actor)
     with org.saving(evolve(org.api_actor, user_id=actor)) as work:
         results = [_result(partial(handler, org, work, part), work) for part in operation]
     name = _local(operation)
     return _answer(f"<{name}Response>{''.join(f'<result>{result}</result>' for result in results)}</{name}Response>")
+
+
+def _about_session(org: Org, name: str, session: str, user: str) -> Answer:
+    """Answer what concerns the session alone: who, when, and its end."""
+    if name == "logout":
+        org.sessions.end(session)
+        return _answer("<logoutResponse/>")
+    if name == "getServerTimestamp":
+        now = stamp(org.clock.now()).replace("+0000", "Z")
+        return _answer(f"<{name}Response><result><timestamp>{now}</timestamp></result></{name}Response>")
+    return _answer(f"<{name}Response><result>{_user_info(org, user)}</result></{name}Response>")
+
+
+def _user_info(org: Org, user: str) -> str:
+    sobject = org.schema.get("User")
+    row = (org.database.row(sobject, user) if sobject else None) or {}
+    told = {
+        "organizationId": org.org_id,
+        "userId": user,
+        "userName": row.get("Username"),
+        "userFullName": row.get("Name"),
+        "userEmail": row.get("Email"),
+        "userLanguage": "en_US",
+        "userLocale": "en_US",
+        "userTimeZone": "GMT",
+        "userType": "Standard",
+    }
+    return "".join(f"<{key}>{escape(str(value or ''))}</{key}>" for key, value in told.items())
 
 
 def _login(org: Org, call: Call, operation: ET.Element, kind: str, version: str) -> Answer:
@@ -97,8 +130,7 @@ def _login(org: Org, call: Call, operation: ET.Element, kind: str, version: str)
         message = "Invalid username, password, security token; or user locked out."
         return _fault("INVALID_LOGIN", message)
     server = f"{call.base_url}/services/Soap/{kind}/{version}/{org.org_id[:15]}"
-    who = f"<userId>{org.integration_user}</userId><userName>{escape(org.options.username)}</userName>"
-    info = f"<userInfo><organizationId>{org.org_id}</organizationId>{who}</userInfo>"
+    info = f"<userInfo>{_user_info(org, org.integration_user)}</userInfo>"
     return _answer(
         f"<loginResponse><result><metadataServerUrl>{server.replace('/u/', '/m/')}</metadataServerUrl>"
         f"<passwordExpired>false</passwordExpired><sandbox>false</sandbox><serverUrl>{server}</serverUrl>"

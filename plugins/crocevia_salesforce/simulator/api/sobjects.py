@@ -10,6 +10,7 @@ from urllib.parse import quote, unquote
 
 from crocevia_salesforce.simulator import clock
 from crocevia_salesforce.simulator.api import router
+from crocevia_salesforce.simulator.api.conditions import check_unmodified, http_date, is_unchanged
 from crocevia_salesforce.simulator.api.objects import named, wanted_fields
 from crocevia_salesforce.simulator.dml import deletes, saves
 from crocevia_salesforce.simulator.errors import AmbiguousKeyError, not_found, refuse
@@ -46,6 +47,8 @@ _GLOBAL_KEYS = (
     "undeletable",
     "updateable",
 )
+_NOT_SIMULATED = frozenset({"describe", "listviews", "quickactions", "defaultvalues", "relevantitems"})
+"""What else lies below an object in the real API."""
 _UPSERT_TELLS_SINCE = 46.0
 """From this version on an upsert answers 200 with ``created``. Source: REST API release notes, Summer '19 (v46.0)."""
 _VERSION_IN_PATH = re.compile(r"/v(?:\d\d|xx)\.0/")
@@ -203,7 +206,10 @@ def retrieve(org: Org, call: Call, name: str, record_id: str) -> Answer:
     sobject = named(org, name)
     with saving(org, call) as work:
         row = saves.living(work, sobject, unquote(record_id))
-        return Answer(body=read_record(org, call, sobject, row["Id"]))
+        if is_unchanged(call, row):
+            return Answer(304)
+        changed = {"Last-Modified": http_date(row)} if row.get("LastModifiedDate") else {}
+        return Answer(200, read_record(org, call, sobject, row["Id"]), changed)
 
 
 @router.add("PATCH", "sobjects/{name}/{record_id}", write=True)
@@ -213,6 +219,7 @@ def update(org: Org, call: Call, name: str, record_id: str) -> Answer:
     record = call.object()
     saves.check_body_without_key(record, "Id")
     with saving(org, call) as work:
+        check_unmodified(call, saves.living(work, sobject, unquote(record_id)))
         saves.update(work, sobject, unquote(record_id), record)
     return Answer(204)
 
@@ -222,6 +229,7 @@ def delete(org: Org, call: Call, name: str, record_id: str) -> Answer:
     """Delete one record."""
     sobject = named(org, name)
     with saving(org, call) as work:
+        check_unmodified(call, saves.living(work, sobject, unquote(record_id)))
         deletes.delete(work, sobject, unquote(record_id))
     return Answer(204)
 
@@ -230,6 +238,8 @@ def delete(org: Org, call: Call, name: str, record_id: str) -> Answer:
 def retrieve_by_key(org: Org, call: Call, name: str, field: str, key: str) -> Answer:
     """Read the record that has this external id."""
     sobject = named(org, name)
+    if field.lower() in _NOT_SIMULATED:
+        raise not_found()
     with saving(org, call) as work:
         try:
             found = _one_by_key(work, sobject, field, key)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from crocevia_salesforce.simulator.api import root
+from crocevia_salesforce.simulator.api.auth import identity_url
 from crocevia_salesforce.simulator.errors import not_found
 from crocevia_salesforce.simulator.http import Answer, Call
 from crocevia_salesforce.simulator.org import Org
 
 _SEASONS = ("Spring", "Summer", "Winter")
 _FIRST, _LAST = 31, 66
-_RESOURCES = ("sobjects", "query", "queryAll", "composite", "limits", "jobs")
+_RESOURCES = ("sobjects", "query", "queryAll", "search", "parameterizedSearch", "composite", "recent", "limits", "jobs")
 
 
 def _label(version: int) -> str:
@@ -32,7 +33,7 @@ def versions(org: Org, call: Call) -> Answer:
 @root.add("GET", "/services/data/v{version}")
 def resources(org: Org, call: Call, version: str) -> Answer:
     """List what a version offers."""
-    del org, call
     if not (version.endswith(".0") and version[:-2].isdigit() and _FIRST <= int(version[:-2]) <= _LAST):
         raise not_found()
-    return Answer(body={name: f"/services/data/v{version}/{name}" for name in _RESOURCES})
+    found = {name: f"/services/data/v{version}/{name}" for name in _RESOURCES}
+    return Answer(body={**found, "identity": identity_url(org, call, call.actor.user_id if call.actor else "")})

@@ -196,20 +196,17 @@ class Conditions:
             return int(literal.text == "TRUE")
         if wanted == "number":
             return float(literal.text)
-        if wanted == "datetime":
-            try:
-                return clock.stamp(clock.parse_moment(literal.text))
-            except (ValueError, OverflowError) as error:
-                raise malformed(self.source.statement, literal.at, f"line is not a dateTime: {literal.text}") from error
-        if wanted == "date":
-            return self._date(literal)
-        return literal.text
+        return self._day_or_moment(literal) if wanted in {"date", "datetime"} else literal.text
 
-    def _date(self, literal: Literal) -> str:
+    def _day_or_moment(self, literal: Literal) -> str:
         try:
-            return date.fromisoformat(literal.text).isoformat()
-        except ValueError as error:
-            raise malformed(self.source.statement, literal.at, f"line is not a date: {literal.text}") from error
+            if literal.kind == "date":
+                return date.fromisoformat(literal.text).isoformat()
+            return clock.stamp(clock.parse_moment(literal.text))
+        except (ValueError, OverflowError) as error:
+            kind = "date" if literal.kind == "date" else "dateTime"
+            message = f"line is not a {kind}: {literal.text}"
+            raise malformed(self.source.statement, literal.at, message) from error
 
     def _id(self, field: Field, literal: Literal) -> str:
         if literal.kind != "string":
