@@ -57,11 +57,21 @@ _NAMES: dict[str, str | None] = {
 
 def cast(chance: random.Random) -> Cast:
     """The people of a day; their numbers, and how the CRM's users typed them, are up to chance."""
-    numbers = {id_: number for id_, number in zip((*_NAMES, "new", "aside"), _numbers(chance, len(_NAMES) + 2), strict=True)}
+    numbers = dict(zip((*_NAMES, "new", "aside"), _numbers(chance, len(_NAMES) + 2), strict=True))
     contacts = {
-        "anna": {"FirstName": "Anna", "LastName": "Rossi", "MobilePhone": typed(numbers["anna"], chance), "Phone": "011 555 0101"},
+        "anna": {
+            "FirstName": "Anna",
+            "LastName": "Rossi",
+            "MobilePhone": typed(numbers["anna"], chance),
+            "Phone": "011 555 0101",
+        },
         "grazia": {"LastName": "De Luca", "FirstName": "Maria Grazia", "MobilePhone": typed(numbers["grazia"], chance)},
-        "marco": {"FirstName": "Marco", "LastName": "Bianchi", "MobilePhone": typed(numbers["marco"], chance), "Email": "marco@bianchi.example"},
+        "marco": {
+            "FirstName": "Marco",
+            "LastName": "Bianchi",
+            "MobilePhone": typed(numbers["marco"], chance),
+            "Email": "marco@bianchi.example",
+        },
     }
     customers = tuple(
         Customer(
@@ -92,4 +102,6 @@ def typed(number: str, chance: random.Random) -> str:
     """An Italian number as one person or another types it."""
     national = number.removeprefix("39")
     groups = f"{national[:3]} {national[3:6]} {national[6:]}"
-    return chance.choice([f"+39 {groups}", groups, f"0039{national}", f"{national[:3]}-{national[3:]}", f"+39{national}"])
+    return chance.choice(
+        [f"+39 {groups}", groups, f"0039{national}", f"{national[:3]}-{national[3:]}", f"+39{national}"]
+    )

@@ -112,7 +112,9 @@ def _received(evidence: Evidence) -> Check:
     wrong = []
     if not len(ledgers.leaves) <= books["received"] <= ledgers.lines:
         wrong.append(f"{books['received']} received, {len(ledgers.leaves)} left, {ledgers.lines} with redeliveries")
-    return Check("every leaf was received", wrong, {"leaves": len(ledgers.leaves), "deliveries of leaves": ledgers.lines})
+    return Check(
+        "every leaf was received", wrong, {"leaves": len(ledgers.leaves), "deliveries of leaves": ledgers.lines}
+    )
 
 
 def _one_record_each(evidence: Evidence) -> Check:
@@ -145,7 +147,7 @@ def _one_interaction_each(evidence: Evidence) -> Check:
 
 
 def _replies(evidence: Evidence) -> Check:
-    """Each answer was sent once, or refused with the reason on its record, or is reported as unknown."""
+    """Each answer was sent once, or is reported as unknown; a late one was refused, with the reason on its record."""
     wrong = []
     told: Counter[str] = Counter()
     for id_, answer in answers(evidence.ledgers).items():
@@ -159,6 +161,8 @@ def _replies(evidence: Evidence) -> Check:
             wrong.append(f"{id_}: sent {len(lines)} times: {', '.join(line['id'] for line in lines)}")
         if became == "sent" and answer.get("Message_Id__c") != lines[0]["id"]:
             wrong.append(f"{id_}: its record names {answer.get('Message_Id__c')}, the vendor {lines[0]['id']}")
+        if (became == "refused") != (id_ in evidence.player.late) and became in ("refused", "sent"):
+            wrong.append(f"{id_}: {became}: {answer.get('Status_Detail__c')}")
     known = {answer.get("Crocevia_Key__c") for answer in answers(evidence.ledgers).values()}
     wrong += [f"{key}: sent, and nobody wrote it" for key in sorted(evidence.ledgers.replies.keys() - known)]
     return Check("every reply was sent once", wrong, {"answers": dict(told)})
@@ -183,13 +187,15 @@ def _statuses(evidence: Evidence) -> Check:
 def _revisions(evidence: Evidence) -> Check:
     """Edited messages show their last text, deleted ones none."""
     ledgers = evidence.ledgers
-    wrong = []
+    records, kept = ledgers.records["Interaction__c"], ledgers.by_message
     gone = {leaf["of"] for leaf in ledgers.leaves.values() if leaf["kind"] == "removed"}
     expected = {**evidence.player.edits, **dict.fromkeys(gone)}
-    for message, text in expected.items():
-        for id_ in ledgers.by_message.get(message, []):
-            if ledgers.records["Interaction__c"][id_].get("Body__c") != text:
-                wrong.append(f"{id_}: not the text that {message} came to")
+    wrong = [
+        f"{id_}: not the text that {message} came to"
+        for message, text in expected.items()
+        for id_ in kept.get(message, [])
+        if records[id_].get("Body__c") != text
+    ]
     return Check("every edit and deletion has arrived", wrong, {"revised": len(expected)})
 
 
@@ -203,10 +209,11 @@ def _contacts(evidence: Evidence) -> Check:
         contacts = _contacts_of(customer, ledgers)
         known = player.contacts.get(customer.id)
         if len(contacts) != 1 or (known and contacts != {known}):
-            wrong.append(f"{customer.id}: {', '.join(sorted(contacts)) or 'no contact'}{f', expected {known}' if known else ''}")
-        for contact in contacts:
-            if owners.setdefault(contact, customer.id) != customer.id:
-                wrong.append(f"{contact}: of {owners[contact]} and {customer.id}")
+            wrong.append(
+                f"{customer.id}: {', '.join(sorted(contacts)) or 'no contact'}{f', expected {known}' if known else ''}"
+            )
+        shared = [contact for contact in contacts if owners.setdefault(contact, customer.id) != customer.id]
+        wrong += [f"{contact}: of {owners[contact]} and {customer.id}" for contact in shared]
     expected = len(people.customers) + len(people.bystanders)
     if len(ledgers.records["Contact"]) != expected:
         wrong.append(f"{len(ledgers.records['Contact'])} contacts, expected {expected}")
@@ -220,7 +227,9 @@ def _contacts_of(customer: Customer, ledgers: Ledgers) -> set[str]:
     messages = [
         id_ for id_, leaf in ledgers.leaves.items() if leaf["customer"] in addresses and leaf["kind"] in INTERACTIONS
     ]
-    records = [ledgers.records["Interaction__c"][id_] for message in messages for id_ in ledgers.by_message.get(message, [])]
+    records = [
+        ledgers.records["Interaction__c"][id_] for message in messages for id_ in ledgers.by_message.get(message, [])
+    ]
     return {str(record.get("Contact__c")) for record in records}
 
 

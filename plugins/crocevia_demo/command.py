@@ -42,7 +42,9 @@ class Show:
 
     def deed(self, deed: Deed) -> None:
         """Another deed."""
-        self.progress.update(self.task, advance=1, description=_TOLD.get(deed.verb, "{who}: {verb}").format(who=deed.who, verb=deed.verb))
+        self.progress.update(
+            self.task, advance=1, description=_TOLD.get(deed.verb, "{who}: {verb}").format(who=deed.who, verb=deed.verb)
+        )
 
     def tell(self, what: str) -> None:
         """What is waited for."""
@@ -131,7 +133,13 @@ def _ledger(folder: Path) -> Path:
 
 
 def _play(company: Company, played: Day, kills: int) -> dict[str, Any]:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         show = Show(progress, progress.add_task("the shop opens", total=len(played.deeds)))
         return Play(company, played, show.tell, show.deed, kills).run()

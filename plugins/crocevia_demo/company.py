@@ -1,4 +1,4 @@
-"""The company's programs: vendor, CRM and daemon, each a process of its own; the daemon is started again when it dies."""
+"""The company's programs: vendor, CRM and daemon, each a process; the daemon is started again when it dies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from attrs import define, field
 
@@ -83,7 +83,7 @@ class Company:
     _lock: threading.Lock = field(factory=threading.Lock)
     _keeper: threading.Thread | None = None
 
-    def __enter__(self) -> Company:
+    def __enter__(self) -> Self:
         self.port = self.port or _free_port()
         self.daemon = Daemon(f"http://127.0.0.1:{self.port}")
         started = threading.Event()
@@ -110,7 +110,9 @@ class Company:
         while not self.daemon.is_ready():
             if self.hopeless or time.monotonic() > deadline:
                 self.__exit__()
-                raise DemoError(self.hopeless or f"the daemon was not ready within {_START_S:.0f} s; daemon.log says why")
+                raise DemoError(
+                    self.hopeless or f"the daemon was not ready within {_START_S:.0f} s; daemon.log says why"
+                )
             time.sleep(_TEND_S)
 
     @property
@@ -174,7 +176,9 @@ class Company:
             )
         )  # fmt: skip
         secret = self._secrets["CROCEVIA_DEMO_CLIENT_SECRET"]
-        self.org = Org(self._neighbour("crocevia_salesforce.simulator", "--seed", str(self.seed), "--client-secret", secret))
+        self.org = Org(
+            self._neighbour("crocevia_salesforce.simulator", "--seed", str(self.seed), "--client-secret", secret)
+        )
         self.settings.write_text(
             _SETTINGS.format(
                 port=self.port,
@@ -253,7 +257,11 @@ class Company:
 def crocevia() -> list[str]:
     """The `crocevia` of this installation."""
     script = Path(sys.executable).with_name("crocevia")
-    return [sys.executable, str(script)] if script.exists() else [sys.executable, "-c", "from crocevia.cli import main; main()"]
+    return (
+        [sys.executable, str(script)]
+        if script.exists()
+        else [sys.executable, "-c", "from crocevia.cli import main; main()"]
+    )
 
 
 def _free_port() -> int:

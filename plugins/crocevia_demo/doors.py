@@ -53,8 +53,10 @@ class Org(Door):
         """Make a record as the CRM's user; return its id."""
         return str(self._call("POST", f"/_simulator/records/{object_name}", json=dict(values)).json()["ids"][0])
 
-    def query(self, soql: str) -> list[dict[str, Any]]:
-        """What a statement selects."""
+    def interactions(self, field: str, value: str) -> list[dict[str, Any]]:
+        """Interaction records whose field has a value: `{"Id", "Contact__c", "Message_Id__c"}` each."""
+        quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+        soql = f"SELECT Id, Contact__c, Message_Id__c FROM Interaction__c WHERE {field} = '{quoted}'"  # noqa: S608 - SOQL, quoted
         found: list[dict[str, Any]] = self._call("GET", "/_simulator/query", params={"q": soql}).json()["records"]
         return found
 

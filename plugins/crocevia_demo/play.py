@@ -17,6 +17,7 @@ from crocevia_demo.player import Player
 from crocevia_demo.rest import Operator, Rest, status
 
 _REST_S = 60.0
+_ROUNDS = 5
 _LONGEST_DELAY_S = 0.6
 _TERMS = ("wanted", "applied", "pending", "unknown", "review", "dead", "blocked")
 
@@ -33,7 +34,9 @@ class Killer:
 
     def __attrs_post_init__(self) -> None:
         chance = random.Random(f"{self.day.seed} kills")  # noqa: S311 - a seed makes it repeatable
-        moments = [(chance.randrange(len(self.day.deeds)), chance.uniform(0, _LONGEST_DELAY_S)) for _ in range(self.kills)]
+        moments = [
+            (chance.randrange(len(self.day.deeds)), chance.uniform(0, _LONGEST_DELAY_S)) for _ in range(self.kills)
+        ]
         self._plan = sorted(moments, reverse=True)
 
     def look(self, played: int) -> None:
@@ -81,7 +84,9 @@ class Play:
         parked = found["connections"]["whatsapp"]["commands"]["unknown"]
         evidence = Evidence(seen, player, found, frozenset(Operator(company).unknown()) if parked else frozenset())
         results = [
-            Check("it came to rest, and a further poll wrote nothing", [] if rested else [f"not within {_REST_S:.0f} s"]),
+            Check(
+                "it came to rest, and a further poll wrote nothing", [] if rested else [f"not within {_REST_S:.0f} s"]
+            ),
             *checks(evidence),
         ]
         return {
@@ -93,13 +98,18 @@ class Play:
     def _to_rest(self) -> tuple[bool, list[str]]:
         """Wait for rest; what was never sent is sent again by hand, and then it must rest once more."""
         rest = Rest(self.company, self.tell)
-        rested = rest.wait(_REST_S)
         resent: list[str] = []
-        if rested and rest.unknown():
+        rested = rest.wait(_REST_S)
+        for _ in range(_ROUNDS):
+            if not rested or not rest.unknown():
+                break
             self.tell("looking after messages that may not have gone out")
-            resent = Operator(self.company).resend(ledgers.read(self.company.ledger).replies)
-            rested = not resent or rest.wait(_REST_S)
-        return rested, resent
+            again = Operator(self.company).resend(ledgers.read(self.company.ledger).replies)
+            if not again:
+                break
+            resent += again
+            rested = rest.wait(_REST_S)
+        return rested, sorted(set(resent))
 
     def _figures(self, evidence: Evidence, results: list[Check], kills: int) -> dict[str, Any]:
         told = {id_: outcome(answer, evidence) for id_, answer in answers(evidence.ledgers).items()}

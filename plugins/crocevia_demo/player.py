@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from attrs import define, field
@@ -45,6 +46,11 @@ class Player:
     played: int = 0
     _last: dict[str, str] = field(factory=dict)
 
+    @property
+    def late(self) -> set[str]:
+        """Records of the answers that the channel takes no more."""
+        return {self.made[deed.id] for deed in self.day.deeds if deed.late and deed.id in self.made}
+
     def before(self) -> None:
         """What the CRM knows before the shop opens."""
         for customer in self.day.cast.customers:
@@ -77,7 +83,8 @@ class Player:
             self.org.edit(contact, deed.values)
             self.corrected[contact] = {**self.corrected.get(contact, {}), **deed.values}
         elif deed.verb == "close window":
-            self._contact(deed)  # not before the customer's last message is known: the core must not know better
+            self._contact(deed)  # the daemon knows of the customer's last message, and knows no better than to send
+            self._answered(deed.who)
             self.vendor.deed(self.addresses[deed.who], "window", {})
         else:
             made = self._customer(deed)
@@ -110,6 +117,7 @@ class Player:
             case "react":
                 return self.vendor.deed(address, "reactions", {"of": self._message(deed), "emoji": deed.text})
             case _:
+                self._answered(deed.who)
                 assert customer.moves_to is not None  # noqa: S101 - the script lets nobody else move
                 self.addresses[deed.who] = customer.moves_to
                 return self.vendor.deed(address, "number", {"new": customer.moves_to})
@@ -119,19 +127,31 @@ class Player:
     def _contact(self, deed: Deed) -> str:
         """The contact under whom the CRM shows a customer's message, once it does."""
         message = self.made[deed.of]
-        asked = f"SELECT Contact__c FROM Interaction__c WHERE Message_Id__c = '{message}'"
-        rows = self._wait(lambda: self.org.query(asked), _PATIENCE_S)
+        rows = self._wait(lambda: self.org.interactions("Message_Id__c", message), _PATIENCE_S)
         if not rows:
             raise DemoError(f"message {message} was not in the CRM within {_PATIENCE_S:.0f} s")
         return str(rows[0]["Contact__c"])
+
+    def _answered(self, who: str) -> None:
+        """Wait until what the shop has answered a customer has gone out: what comes next would cross it."""
+        ids = [
+            self.made[deed.id]
+            for deed in self.day.deeds
+            if (deed.verb, deed.who) == ("answer", who) and deed.id in self.made
+        ]
+        for id_ in ids:
+            self._wait(partial(self._sent, id_), _PATIENCE_S)
+
+    def _sent(self, answer: str) -> list[dict[str, Any]]:
+        """The answer's record, once it has gone out."""
+        return [row for row in self.org.interactions("Id", answer) if row["Message_Id__c"]]
 
     def _message(self, deed: Deed) -> str:
         """What a reaction is about; where an answer has not arrived, the customer's own last message."""
         about = self.made.get(deed.of, "")
         if not deed.of.endswith(".answer"):
             return about
-        asked = f"SELECT Message_Id__c FROM Interaction__c WHERE Id = '{about}' AND Message_Id__c != null"
-        rows = self._wait(lambda: self.org.query(asked), _REACTION_PATIENCE_S)
+        rows = self._wait(partial(self._sent, about), _REACTION_PATIENCE_S)
         return str(rows[0]["Message_Id__c"]) if rows else self._last[deed.who]
 
     def _wait(self, look: Callable[[], list[dict[str, Any]]], patience_s: float) -> list[dict[str, Any]]:
