@@ -19,8 +19,8 @@ from crocevia.config import Settings, build_connector, build_mappings
 from crocevia.connector import Listens
 from crocevia.engine import Engine
 from crocevia.engine.alone import lock
-from crocevia.errors import ConfigError, PluginError, RemoteError, StoreError
-from crocevia.plugins import Plugins
+from crocevia.errors import ConfigError, RemoteError, StoreError
+from crocevia.plugins import HookFailure, Plugins
 from crocevia.store import Store, cursors, open_store
 from crocevia.store.journal import GroupCommit
 from crocevia.sync import announce, pull
@@ -30,6 +30,8 @@ from crocevia.sync.world import Live, World, live
 from crocevia.web.app import build_app, serve
 
 LISTENING = "listening"
+REPEAT_S = 60.0
+"""One cause of a hook's failure is logged once in so long: it may fail for each event. The metrics count all."""
 _log = structlog.get_logger("crocevia.daemon")
 
 
@@ -68,9 +70,8 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
     """Run the daemon for as long as the block lasts; on leaving, turns under way are finished and the journal written.
 
     Raises:
-        ConfigError: a setting is wrong, or another daemon runs on the store.
+        ConfigError: a setting is wrong, its engine is not installed, or another daemon runs on the store.
         StoreError: the store cannot be opened.
-        PluginError: the engine that the settings name is not there.
     """
     engine = _engine(settings.core.engine, plugins)
     held = lock(settings.core.store)
@@ -79,6 +80,7 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         world = build_world(settings, plugins, store, clock)
         world.alone = held is not None
         announce.enlist(world)
+        _log_failures(plugins, clock)
         owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}
         world.wakes.update({name: lane.wake for name, lane in lanes.items()})
@@ -131,10 +133,24 @@ def _engine(name: str, plugins: Plugins) -> Engine:
         for key, value in made:
             found.setdefault(key, value)
     if name not in found:
-        msg = f"crocevia.engine: expected one of {', '.join(sorted(found))}, got {name!r}; is its plugin installed?"
-        raise PluginError(msg)
+        expected = f"one of {', '.join(sorted(found))}"
+        raise ConfigError(f"crocevia.engine: expected {expected}, got {name!r}; is its plugin installed?")
     engine: Engine = found[name]()
     return engine
+
+
+def _log_failures(plugins: Plugins, clock: Clock) -> None:
+    """Say which plugin's hook fails, and where; never with the error's text, which could quote a customer."""
+    said_at_s: dict[tuple[str, str, str], float] = {}
+
+    def say(failure: HookFailure) -> None:
+        cause = (failure.plugin, failure.hook, failure.where)
+        now = clock.monotonic_s()
+        if now - said_at_s.get(cause, -REPEAT_S) >= REPEAT_S:
+            said_at_s[cause] = now
+            _log.warning("hook failed", plugin=failure.plugin, hook=failure.hook, error=failure.error, at=failure.where)
+
+    plugins.dispatcher.failures.observe(say)
 
 
 def _announce(world: World, stop: threading.Event) -> None:

@@ -97,6 +97,7 @@ def test_examples_of_a_page_run(page: Path, reader_folder: Path) -> None:
             target = reader_folder / str(block.value)
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(block.code)
+            sys.modules.pop(target.stem, None)  # another test's plugin may have the same name
         if block.language != "python" or ">>>" in block.code:
             continue
         # Blank lines above, so that a traceback names the page's own line.

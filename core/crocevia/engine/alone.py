@@ -8,7 +8,7 @@ from typing import IO
 
 from sqlalchemy.engine import make_url
 
-from crocevia.errors import ConfigError
+from crocevia.errors import ConfigError, StoreError
 
 try:
     import fcntl
@@ -23,13 +23,17 @@ def lock(url: str) -> IO[str] | None:
 
     Raises:
         ConfigError: another daemon runs on it.
+        StoreError: its folder cannot be written.
     """
     parsed = make_url(url)
     if parsed.get_backend_name() != "sqlite" or not LOCKS or not parsed.database:
         return None
     path = Path(parsed.database + ".lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    held = path.open("a+")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = path.open("a+")
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written by this user ({error.strerror}): mend crocevia.store") from error
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
