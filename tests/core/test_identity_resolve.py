@@ -56,7 +56,11 @@ def identity_reviews(crossroads: Crossroads) -> list[int]:
 def test_one_customer_however_the_number_is_written(crossroads: Crossroads, together: bool) -> None:  # noqa: FBT001 - a parameter
     """Normal forms meet; also in one batch, where nobody is stored yet."""
     take_in(
-        crossroads, said("1", phone("333 1234567")), said("2", phone("0039 3331234567")), said("3", phone()), together=together
+        crossroads,
+        said("1", phone("333 1234567")),
+        said("2", phone("0039 3331234567")),
+        said("3", phone()),
+        together=together,
     )
     assert owners(crossroads) == {"1": 1, "2": 1, "3": 1}
     assert [row["address"] for row in crossroads.rows(claims)] == ["phone||+393331234567"]
@@ -167,7 +171,7 @@ def test_a_name_that_a_person_gave_in_a_crm_stands_over_the_channels(crossroads:
     crossroads.settle()
     crossroads.chat.write("ada", "2", name="Queen of Numbers")
     crossroads.settle()
-    assert [(crossroads.person(crm)["first"], crossroads.person(crm)["last"]) for crm in (crossroads.a, crossroads.b)] == [
-        ("Ada", "King")
-    ] * 2
+    assert [
+        (crossroads.person(crm)["first"], crossroads.person(crm)["last"]) for crm in (crossroads.a, crossroads.b)
+    ] == [("Ada", "King")] * 2
     crossroads.check()

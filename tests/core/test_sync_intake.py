@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from crocevia import ContactPoint, Event, Ignored, InteractionRemoved, InteractionRevised, InteractionSeen, Party, hookimpl
+from crocevia import (
+    ContactPoint,
+    Event,
+    Ignored,
+    InteractionRemoved,
+    InteractionRevised,
+    InteractionSeen,
+    Party,
+    hookimpl,
+)
 from crocevia.model import StatusReported
 from crocevia.model.wire import to_wire
 from crocevia.store import dead, interactions
@@ -82,7 +91,9 @@ _STATUSES = [
 
 
 @pytest.mark.parametrize("order", list(permutations(range(4))), ids=str)
-def test_statuses_end_the_same_in_any_order(crossroads: Crossroads, script: type[Script], order: tuple[int, ...]) -> None:
+def test_statuses_end_the_same_in_any_order(
+    crossroads: Crossroads, script: type[Script], order: tuple[int, ...]
+) -> None:
     """Also before the message itself, each in a raw of its own, and all in one."""
     events: list[Event] = [_REPLY, *_STATUSES]
     if crossroads.store.dialect == "sqlite":
@@ -417,5 +428,3 @@ def _ignored() -> Ignored:
 def _raises(connection: Any, rows: Any) -> None:
     if list(rows):
         raise ZeroDivisionError
-
-

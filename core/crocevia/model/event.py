@@ -153,7 +153,7 @@ class RecordChanged:
         id: The record's remote id.
         values: `{remote field: value}`; a field that is missing was not read, None is empty there.
         at: When it changed, by the CRM's clock.
-        version: The remote version (SystemModstamp, write_date...): orders the changes of one record.
+        version: The remote version (SystemModstamp, write_date...): as text, it orders the changes of one record.
         by: The remote user who changed it; a hint for the log. None when unknown.
     """
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from crocevia.connector import ReadsRecords
-from crocevia.errors import DuplicateError, RemoteError
+from crocevia.errors import DuplicateError, GoneError, RemoteError
 from crocevia.mapping.object import ObjectMapping
-from crocevia.model import Record, RecordChanged
+from crocevia.model import Record, RecordChanged, RecordMerged
 from crocevia.store import bindings, decisions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
@@ -110,18 +110,35 @@ def after_refusal(
     refused: Sequence[tuple[BindingRow, RemoteError]],
     lease: Lease | None,
 ) -> None:
-    """Read what the CRM says is a double, or newer than ours, and judge it like any change."""
+    """Read what the CRM says is a double, is newer than ours, or outlived a merge, and judge it like any change.
+
+    A double that could not be linked is not tried again: a person looks.
+    """
     if not isinstance(live.connector, ReadsRecords):
         return
-    ids = {row.remote_id for row, _ in refused if row.remote_id}
+    moved = {row.remote_id: error.survivor for row, error in refused if isinstance(error, GoneError) and row.remote_id}
+    ids = {row.remote_id for row, _ in refused if row.remote_id and row.remote_id not in moved}
+    ids |= {survivor for survivor in moved.values() if survivor}
     ids |= {candidate for _, error in refused if isinstance(error, DuplicateError) for candidate in error.candidates}
-    if ids:
-        hear(world, live, live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields), lease)
+    records = live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields) if ids else []
+    now = world.clock.now()
+    merges = [
+        RecordMerged(object=mapping.object, id=gone, into=survivor, at=now)
+        for gone, survivor in moved.items()
+        if survivor
+    ]
+    hear(world, live, records, lease, merges)
+    doubles = {row.id for row, error in refused if isinstance(error, DuplicateError)}
+    if doubles:
+        _ask_about_unlinked(world, live, mapping, doubles, lease)
 
 
-def hear(world: World, live: Live, records: Sequence[Record], lease: Lease | None) -> None:
-    """Judge records that were asked for, in one transaction."""
-    leaves = [
+def hear(
+    world: World, live: Live, records: Sequence[Record], lease: Lease | None, merges: Sequence[RecordMerged] = ()
+) -> None:
+    """Judge records that were asked for, after the merges that made one ask, in one transaction."""
+    leaves = [Leaf(NO_RAW, merged) for merged in merges]
+    leaves += [
         Leaf(
             NO_RAW,
             RecordChanged(
@@ -138,4 +155,7 @@ def hear(world: World, live: Live, records: Sequence[Record], lease: Lease | Non
         batch = Batch(world, live, connection, 4 * len(leaves) + 16)
         apply_records(batch, leaves)
         batch.counts.clear()  # nobody told us: these are not leaves of the books
+        while batch.late:  # but what had waited for these records was told
+            late, batch.late = batch.late, []
+            apply_records(batch, late)
         batch.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from attrs import define, field, frozen
@@ -14,6 +15,7 @@ from crocevia.errors import (
     OutcomeUnknownError,
     RejectedError,
     RemoteError,
+    RetryableError,
     SchemaDriftError,
 )
 from crocevia.mapping.object import ObjectMapping
@@ -40,12 +42,17 @@ class Wanted:
 
 @define
 class Push:
-    """Pushes to one connection; `budget` is its share of retries."""
+    """Pushes to one connection; `budget` is its share of retries.
+
+    Attributes:
+        down: Why a whole call failed without any effect: the connection waits, its records have lost no try.
+    """
 
     world: World
     live: Live
     lease: Lease | None = None
     budget: Budget = field(factory=Budget)
+    down: RetryableError | None = field(default=None, init=False)
 
     def run(self, *, creating: bool) -> int:
         """Write what is wanted and due, profiles before interactions; return how many bindings were dealt with.
@@ -97,6 +104,10 @@ class Push:
         wanted: list[Wanted] = []
         settled: list[BindingRow] = []
         for row in rows:
+            if row.claimed is not None and not self._repeatable(row):
+                row.state, row.claimed, row.error = "unknown", None, "OutcomeUnknownError"
+                settled.append(row)
+                continue
             found = records.get(row.subject_id)
             if found is None or (mapping.of == "interaction" and found[1].get("profile") is None):
                 _wait(row)
@@ -156,6 +167,14 @@ class Push:
             object=mapping.object, operation="update", key=key, id=row.remote_id, values=changed, version=row.version
         )
 
+    def _repeatable(self, row: BindingRow) -> bool:
+        """Whether a call that may have happened can be made again without doubling anything."""
+        return row.remote_id is not None or bool(getattr(self.live.connector, "idempotent_upsert", False))
+
+    def _interrupted(self, row: BindingRow) -> OutcomeUnknownError:
+        told = f"{self.live.name}: a {row.object} may have been created (binding {row.id}); look there before a replay"
+        return OutcomeUnknownError(told)
+
     # --- making the calls -------------------------------------------------------------------------------------------
 
     def _claim(self, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
@@ -165,8 +184,11 @@ class Push:
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
-            RowIds(connection, block=1).wait_turn()
+            ids = RowIds(connection, block=1)
+            ids.wait_turn()
             bindings.save(connection, settled)
+            unknown = [_letter(row, self._interrupted(row)) for row in settled if row.state == "unknown"]
+            dead.bury(connection, ids, unknown, self.world.now_us())
             bindings.claim(connection, [one.row.id for one in wanted])
         faults.reach("push.claimed")
 
@@ -177,10 +199,13 @@ class Push:
         except RejectedError as error:
             return self._halved(writer, batch, error)
         except RemoteError as error:
+            self.down = error if isinstance(error, RetryableError) else self.down
             outcomes = [error] * len(batch)
         except Exception as error:  # noqa: BLE001 - a connector's bug on one record must not stop the others
             name = type(error).__name__
             told = f"{self.live.name}: the connector failed ({name}) on {batch[0].key}; mend it, then replay"
+            if any(write.operation == "upsert" for write in batch) and not writer.idempotent_upsert:
+                return [OutcomeUnknownError(told, code=name)] * len(batch)
             return self._halved(writer, batch, RejectedError(told, code=name))
         faults.reach("push.called")
         if len(outcomes) != len(batch):
@@ -209,9 +234,9 @@ class Push:
                     linked.add(row.profile_id)
                 _succeeded(row, one.write, outcome)
                 continue
-            taken = step(outcome, row.attempts, self.world.random, self.budget)
+            taken = self._step(outcome, row)
             failure = self._failed(mapping, row, outcome, taken, letters) or failure
-            if taken.next == "look":
+            if taken.next == "look" or (isinstance(outcome, GoneError) and outcome.survivor):
                 looks.append((row, outcome))
         self.budget.earn(sum(isinstance(outcome, Written) for outcome in outcomes))
         with self.world.store.writing() as connection:
@@ -231,6 +256,11 @@ class Push:
         if failure is not None:
             raise failure
 
+    def _step(self, error: RemoteError, row: BindingRow) -> Step:
+        if error is self.down:
+            return Step("retry", self.down.after or timedelta(0), counts=False)
+        return step(error, row.attempts, self.world.random, self.budget)
+
     def _failed(
         self, mapping: ObjectMapping, row: BindingRow, error: RemoteError, taken: Step, letters: list[DeadLetter]
     ) -> RemoteError | None:
@@ -244,36 +274,38 @@ class Push:
             case "retry":
                 return error if not taken.counts else None
             case "unknown":
-                idempotent = row.remote_id is not None or getattr(self.live.connector, "idempotent_upsert", False)
-                row.state = row.state if idempotent else "unknown"
+                if not self._repeatable(row):
+                    row.state = "unknown"
+                    letters.append(_letter(row, error))
             case "gone":
-                self._gone(row, error)
-            case "hold fields" if isinstance(error, SchemaDriftError) and error.fields:
-                self.live.quarantined.setdefault(mapping.object, set()).update(error.fields)
+                # deleted: nothing is revived; merged: the binding moves once what the survivor holds is read
+                row.state = row.state if isinstance(error, GoneError) and error.survivor else "gone"
+            case "hold fields" if isinstance(error, SchemaDriftError) and self._hold_fields(mapping, error.fields):
                 row.due_at = 0
             case "look":
                 pass
             case _:
                 row.state = "dead"
-                letters.append(
-                    DeadLetter(
-                        connection=self.live.name,
-                        what="binding",
-                        ref_id=row.id,
-                        profile_id=row.profile_id,
-                        error=type(error).__name__ + (f" {error.code}" if error.code else ""),
-                        message=str(error),
-                    )
-                )
+                letters.append(_letter(row, error))
         return None
 
-    def _gone(self, row: BindingRow, error: RemoteError) -> None:
-        """Deleted there: nothing is revived. Merged: the binding moves, and what the survivor holds is read next."""
-        survivor = error.survivor if isinstance(error, GoneError) else None
-        if survivor is None:
-            row.state = "gone"
-        else:
-            row.remote_id, row.seen, row.agreed, row.version, row.due_at = survivor, {}, {}, None, 0
+    def _hold_fields(self, mapping: ObjectMapping, fields: Sequence[str]) -> bool:
+        """Leave these fields out from now on; False when that is no news, and so no help."""
+        held = self.live.quarantined.setdefault(mapping.object, set())
+        news = set(fields) - held - {mapping.key}
+        held.update(news)
+        return bool(news)
+
+
+def _letter(row: BindingRow, error: RemoteError) -> DeadLetter:
+    return DeadLetter(
+        connection=row.connection,
+        what="binding",
+        ref_id=row.id,
+        profile_id=row.profile_id,
+        error=type(error).__name__ + (f" {error.code}" if error.code else ""),
+        message=str(error),
+    )
 
 
 def _wait(row: BindingRow) -> None:
