@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,13 +38,21 @@ kind = "memory_crm"
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def forget_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin beside the settings is a module of this test alone."""
+    monkeypatch.setitem(sys.modules, "crocevia_plugin", sys)
+    monkeypatch.delitem(sys.modules, "crocevia_plugin")
+
+
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings, a plugin and a store in which Ada wrote, was renamed in `a`, and answered from `b`."""
-    (tmp_path / "crocevia_plugin.py").write_text(PLUGIN)
-    (tmp_path / "crocevia.toml").write_text(SETTINGS)
+    folder = tmp_path_factory.mktemp("day")
+    (folder / "crocevia_plugin.py").write_text(PLUGIN)
+    (folder / "crocevia.toml").write_text(SETTINGS)
     clock = FakeClock()
-    store = open_store(f"sqlite:///{tmp_path}/crocevia.db")
+    store = open_store(f"sqlite:///{folder}/crocevia.db")
     road = Crossroads(
         store=store, clock=clock, chat=MemoryChannel(clock=clock), a=MemoryCRM(clock=clock), b=MemoryCRM(clock=clock)
     )
@@ -53,7 +63,13 @@ def folder(tmp_path: Path) -> Path:
     road.b.create("Touch", person=road.person_id(road.b), direction="outbound", status="to send", text="Hi Ada")
     road.settle()
     store.close()
-    return tmp_path
+    return folder
+
+
+@pytest.fixture
+def folder(day: Path, tmp_path: Path) -> Path:
+    """A copy of that day."""
+    return Path(shutil.copytree(day, tmp_path / "day"))
 
 
 def run(folder: Path, *arguments: str, **kwargs: str) -> Result:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 
 from crocevia.cli import main
@@ -19,6 +21,13 @@ def serve(arguments):
 def crocevia_register_simulators():
     return {"acme": serve}
 """
+
+
+@pytest.fixture(autouse=True)
+def forget_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plugin beside the settings is a module of this test alone."""
+    monkeypatch.setitem(sys.modules, "crocevia_plugin", sys)
+    monkeypatch.delitem(sys.modules, "crocevia_plugin")
 
 
 def simulate(folder: Path, *arguments: str) -> Result:

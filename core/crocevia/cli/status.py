@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -115,6 +116,5 @@ def _print(found: dict[str, Any]) -> None:
             both["dead"],
             "balance" if one["balanced"] else "DO NOT BALANCE",
         )
-    console = Console()
     # a pipe or a log has no width of its own: nothing is cut there
-    console.print(table, width=None if console.is_terminal else _WIDE)
+    Console(width=None if sys.stdout.isatty() else _WIDE).print(table)
