@@ -167,9 +167,9 @@ def test_times_are_in_the_readers_zone(page: Any) -> None:
     page.goto("/")
     page.get_by_role("link", name="Ada King").click()
     first = page.locator(".touch time").first
-    assert first.inner_text() == "10:00"
-    assert first.get_attribute("title") == "2026-01-05 09:00:00 UTC"
-    assert page.locator("#zone").inner_text() == "Europe/Rome"
+    sync_api.expect(first).to_have_text("10:00")  # waits: the script runs when the page is whole
+    sync_api.expect(first).to_have_attribute("title", "2026-01-05 09:00:00 UTC")
+    sync_api.expect(page.locator("#zone")).to_have_text("Europe/Rome")
 
 
 @pytest.mark.parametrize("path", ["/", "/connections/crm"])
