@@ -29,7 +29,7 @@ class _Client(asyncio.Protocol):
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP's are
+        assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self._ask()
 

@@ -22,6 +22,7 @@ import requests
 from benchmarks import _traffic
 from benchmarks._stub import stub
 from crocevia import Raw
+from crocevia.cli.run import calm_collector
 from crocevia.signatures import Request
 from crocevia.store import journal
 from crocevia.store.database import sqlite_module
@@ -29,7 +30,7 @@ from crocevia.sync.intake import take_in
 from crocevia.sync.push import Push
 from crocevia.sync.world import World
 
-COUNT, CUSTOMERS, GROUP, ROUNDS = 4_000, 1_000, 200, 3
+COUNT, CUSTOMERS, GROUP, ROUNDS = 4_000, 1_000, 200, 5
 
 
 def crocevia_cpu_s(world: World, bodies: list[bytes]) -> float:
@@ -121,19 +122,20 @@ def _bare_batch(
         database.executemany("UPDATE log SET acknowledged = 1 WHERE key = ?", [(t[0],) for t in touches])
 
 
-def run() -> dict[str, dict[str, Any]]:
-    """The middle of three rounds after a warm-up, the two in turn; customers are known from the warm-up."""
+def run(count: int = COUNT, customers: int = CUSTOMERS, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
+    """The middle of the rounds after a warm-up, the two in turn; customers are known from the warm-up."""
+    calm_collector()  # as the daemon does at its start; it serves the bare loop in this process as well
     with tempfile.TemporaryDirectory() as name, stub() as url, requests.Session() as session:
         folder = Path(name)
         world = _traffic.world(folder, url)
         database = sqlite_module().connect(str(folder / "bare.db"))
         database.executescript(_SCHEMA)
         ours, floors = [], []
-        for turn in range(ROUNDS + 1):
-            bodies = [_traffic.body(turn * COUNT + number, number % CUSTOMERS) for number in range(COUNT)]
+        for turn in range(rounds + 1):
+            bodies = [_traffic.body(turn * count + number, number % customers) for number in range(count)]
             ours.append(crocevia_cpu_s(world, bodies))
             floors.append(bare_cpu_s(database, session, url, bodies))
         database.close()
         world.store.close()
-    value, floor = sorted(ours[1:])[ROUNDS // 2], sorted(floors[1:])[ROUNDS // 2]
-    return {"cpu_per_interaction": _traffic.figure(value / COUNT * 1e6, "us", floor / COUNT * 1e6)}
+    value, floor = sorted(ours[1:])[rounds // 2], sorted(floors[1:])[rounds // 2]
+    return {"cpu_per_interaction": _traffic.figure(value / count * 1e6, "us", floor / count * 1e6)}

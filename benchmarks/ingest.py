@@ -110,7 +110,7 @@ class _Bare:
         await send({"type": "http.response.body", "body": b""})
 
     def _commit(self) -> None:
-        assert self._loop is not None  # noqa: S101 - the loop starts this thread
+        assert self._loop is not None
         while True:
             group = [self._queue.get()]
             while len(group) < _MOST_AT_ONCE and not self._queue.empty():
@@ -146,7 +146,11 @@ def running(server: Server, folder: str) -> Iterator[int]:
 def run(count: int = COUNT, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
     """The middle of the rounds after a warm-up, and the middle of the ratios of each round's pair."""
     pairs = []
-    with tempfile.TemporaryDirectory() as folder, running(crocevia_server, folder) as ours, running(bare_server, folder) as bare:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        running(crocevia_server, folder) as ours,
+        running(bare_server, folder) as bare,
+    ):
         for turn in range(rounds + 1):
             requests = [_request(turn * count + number) for number in range(count)]
             pairs.append((_load.rate(ours, requests), _load.rate(bare, requests)))

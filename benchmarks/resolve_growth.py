@@ -40,7 +40,7 @@ def run(small: int = SMALL, large: int = LARGE, batches: int = BATCHES) -> dict[
     with tempfile.TemporaryDirectory() as folder:
         worlds = [_filled(Path(folder) / str(size), size) for size in (large, small)]
         took: list[list[float]] = [[], []]
-        chance = random.Random(7)  # noqa: S311 - fixed, not secret
+        chance = random.Random(7)
         for turn in range(WARM_UP + batches):
             for world, size, times in zip(worlds, (large, small), took, strict=True):
                 seconds = _timed(world, _parties(chance, size, turn))

@@ -1,0 +1,59 @@
+"""The benchmarks run. How fast is for `make bench` to say: nothing here looks at a clock."""
+
+import gc
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from benchmarks import (
+    cpu_per_interaction,
+    crm_calls,
+    ingest,
+    resolve_growth,
+)
+from benchmarks.__main__ import modules
+
+FIGURES: dict[str, Any] = {
+    "cpu_per_interaction": lambda: cpu_per_interaction.run(count=200, customers=20, rounds=1),
+    "crm_calls": lambda: crm_calls.run(count=30, customers=10),
+    "ingest": lambda: ingest.run(count=64, rounds=1),
+    "resolve_growth": lambda: resolve_growth.run(small=300, large=600, batches=3),
+}
+ELSEWHERE = {"salesforce_simulator"}
+"""Needs minutes to tell anything; the simulator's own tests run what it measures."""
+
+
+@pytest.fixture
+def collector() -> Iterator[None]:
+    """The benchmark of CPU sets the collector as the daemon does; the tests after it get theirs back."""
+    thresholds = gc.get_threshold()
+    yield
+    gc.set_threshold(*thresholds)
+    gc.unfreeze()
+
+
+def test_every_benchmark_is_tried_here() -> None:
+    """A new module of `benchmarks` has a line above."""
+    assert set(modules()) == FIGURES.keys() | ELSEWHERE
+
+
+@pytest.mark.usefixtures("collector")
+@pytest.mark.parametrize("name", sorted(FIGURES))
+def test_a_benchmark_gives_its_figures(name: str) -> None:
+    """Each figure has value, unit, floor and ratio, and goes into JSON."""
+    figures = FIGURES[name]()
+
+    assert name in figures or f"{name}_per_1000" in figures
+    for figure in json.loads(json.dumps(figures)).values():
+        assert figure.keys() == {"value", "unit", "floor", "ratio"}
+        assert figure["value"] > 0
+        assert figure["ratio"] is None or figure["ratio"] == pytest.approx(figure["value"] / figure["floor"])
+
+
+def test_a_backlog_of_known_customers_takes_two_calls_at_most() -> None:
+    """A count, not a time: it holds on any machine."""
+    figures = crm_calls.run(count=1_000, customers=50)
+
+    assert figures["crm_calls_per_1000"]["value"] <= 2
