@@ -176,3 +176,40 @@ def test_without_dead_letters_and_reviews_the_lists_say_so(folder: Path) -> None
     """An empty list is an answer."""
     assert run(folder, "dead", "list").output == "no dead letters\n"
     assert run(folder, "review", "list").output == "nothing to review\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("dead", "list", "--connection", "zzz"), "there is no connection 'zzz'; there are: a, b, chat"),
+        (("dead", "replay", "--connection", "zzz"), "there is no connection 'zzz'"),
+        (("dead", "replay", "999"), "not among the open dead letters: 999"),
+    ],
+)
+def test_what_is_not_there_is_said(folder: Path, arguments: tuple[str, ...], said: str) -> None:
+    """A wrong name or number is an error of usage, not an empty answer."""
+    result = run(folder, *arguments)
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_a_damaged_store_is_said_without_a_traceback(folder: Path) -> None:
+    """Exit code 1 and one line."""
+    for companion in folder.glob("crocevia.db-*"):
+        companion.unlink()
+    (folder / "crocevia.db").write_bytes(b"this is no database, however hard one looks" * 100)
+    result = run(folder, "status")
+
+    assert result.exit_code == 1
+    assert result.stderr == "StoreError: the store cannot be used now: DatabaseError: file is not a database\n"
+
+
+def test_the_store_is_readable_for_its_owner_alone(tmp_path: Path) -> None:
+    """It holds what customers wrote; its companions take its mode."""
+    store = open_store(f"sqlite:///{tmp_path}/new/crocevia.db")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "new").iterdir()}
+    store.close()
+
+    assert set(modes.values()) == {0o600}
+    assert "crocevia.db-wal" in modes

@@ -34,6 +34,12 @@ def _store(session: Session) -> Iterator[Store]:
         store.close()
 
 
+def _known(session: Session, name: str | None) -> None:
+    known = sorted({*session.settings.connections, *session.settings.disabled})
+    if name is not None and name not in known:
+        raise click.UsageError(f"there is no connection {name!r}; there are: {', '.join(known) or 'none'}")
+
+
 @dead.command("list")
 @click.option("--connection", "name", help="Of this connection only.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, each letter with its message.")
@@ -42,6 +48,7 @@ def list_(session: Session, name: str | None, *, as_json: bool) -> None:
     """List dead letters, grouped by cause, with the ids to show or replay."""
     from crocevia.store import dead as letters
 
+    _known(session, name)
     with _store(session) as store, store.reading() as connection:
         found = letters.listed(connection, name)
     if as_json:
@@ -93,6 +100,7 @@ def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everythi
 
     if not ids and not name and not everything:
         raise click.UsageError("name IDS, --connection NAME or --all")
+    _known(session, name)
     with _store(session) as store:
         with store.reading() as connection:
             found: list[dict[str, Any]] = (
@@ -105,6 +113,9 @@ def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everythi
         if unsure:
             named = " ".join(str(one["id"]) for one in unsure)
             click.echo(f"left out, as they may have gone out already: {named}", err=True)
+        missing = sorted(set(ids) - {one["id"] for one in found})
+        if missing:
+            raise click.UsageError(f"not among the open dead letters: {', '.join(map(str, missing))}")
         if found and not yes:
             click.confirm(f"Replay {len(found)} dead letters?", abort=True)
         count = queue(store, found) if found else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, OperationalError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from crocevia.errors import ConfigError, StoreError
@@ -137,7 +138,8 @@ class Store:
         except OperationalError as error:
             raise StoreError(_reason(error)) from error
         except DBAPIError as error:
-            if error.connection_invalidated or "disk I/O" in str(error.orig):
+            damaged = type(error) is DatabaseError  # no narrower class: not a database, or malformed
+            if error.connection_invalidated or damaged or "disk I/O" in str(error.orig):
                 raise StoreError(_reason(error)) from error
             raise
 
@@ -159,7 +161,8 @@ def sqlite_module() -> ModuleType:
         import pysqlite3.dbapi2 as module  # noqa: PLC0415 - no wheel on some platforms
     except ImportError:
         import sqlite3 as module  # type: ignore[no-redef]  # noqa: PLC0415 - the fallback
-    return module
+    found: ModuleType = module
+    return found
 
 
 def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
@@ -167,7 +170,7 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
     if path in (None, "", ":memory:"):
         msg = "crocevia.store: expected a file, got an SQLite store in memory, which loses everything"
         raise ConfigError(msg)
-    Path(str(path)).parent.mkdir(parents=True, exist_ok=True)
+    _make_file(Path(str(path)))
     engine = sa.create_engine(
         url,
         module=sqlite_module(),
@@ -187,6 +190,20 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Make the store's file readable for its owner alone; SQLite gives its companions (-wal, -shm) the same mode.
+
+    Raises:
+        StoreError: the folder or the file cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    except OSError as error:
+        msg = f"the store {path} cannot be made or opened ({error.strerror}): mend its folder or the setting `store`"
+        raise StoreError(msg) from error
 
 
 def _reason(error: DBAPIError) -> str:
