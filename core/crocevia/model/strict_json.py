@@ -1,8 +1,8 @@
 """Strict JSON, quickly: a fast decoder, and proof that it lost nothing.
 
 msgspec refuses what is not UTF-8, not JSON, NaN and Infinity, but of a key that an object has twice it keeps the last.
-Each string is two quotes in the text, and each key that was dropped is a string that is missing in the result: where the
-numbers agree there was none.
+Each string is two quotes in the text, and each key that was dropped is a string that is missing in the result: where
+the numbers agree there was none.
 """
 
 from __future__ import annotations
