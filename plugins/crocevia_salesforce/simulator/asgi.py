@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import Awaitable, Callable, MutableMapping
+from email.utils import formatdate
 from typing import Any
 
 from crocevia_salesforce.simulator import dispatch
@@ -53,6 +54,24 @@ _EDGE = {
     "not_acceptable": Answer(406, b"<html><body>Not Acceptable</body></html>", {}, _HTML),
     "enhance_calm": Answer(420, b"<html><body>Enhance Your Calm</body></html>", {}, _HTML),
 }
+
+
+class HeaderName(bytes):
+    """A header's name as the org writes it: ``Content-Type``. Uvicorn would write it small, and some clients look."""
+
+    __slots__ = ()
+
+    def lower(self) -> HeaderName:
+        """Return the name as it is."""
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        """Compare without case, for the server's own look at what it sends."""
+        return isinstance(other, bytes) and bytes(self).lower() == bytes(other).lower()
+
+    def __hash__(self) -> int:
+        """Agree with ``__eq__``."""
+        return hash(bytes(self).lower())
 
 
 class Application:
@@ -135,6 +154,7 @@ class Application:
         answer = outcome.answer
         payload = answer.payload()
         headers = {
+            "Date": formatdate(usegmt=True),
             "Content-Length": str(len(payload)),
             "Cache-Control": "no-cache,must-revalidate,max-age=0,no-store,private",
             **answer.headers,
@@ -147,7 +167,7 @@ class Application:
         if outcome.counted and "no_limit_header" not in call.faults and sent != "replaced":
             with self.org.lock:
                 headers["Sforce-Limit-Info"] = self.org.usage.header(stale="stale_limit_header" in call.faults)
-        raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        raw = [(HeaderName(name.encode("latin-1")), value.encode("latin-1")) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": answer.status, "headers": raw})
         if sent == "truncated" and transport:
             await send({"type": "http.response.body", "body": payload[: len(payload) // 2], "more_body": True})

@@ -190,7 +190,7 @@ def error_answer(error: ApiError, call: Call | None = None) -> Answer:
     told = {"exceptionCode": code, "exceptionMessage": error.refusals[0].message}
     status = error.status if error.status >= 500 else 400  # HTTP errors
     if "json" in call.headers.get("content-type", "") or "json" in call.headers.get("accept", ""):
-        return Answer(status, told)
+        return Answer(status, told, {}, "application/json")
     return Answer(status, async_xml("error", told), {}, ASYNC_XML)
 
 

@@ -58,6 +58,7 @@ def _config(org: Org, public_url: str | None, tls: tuple[Path, Path] | None) -> 
         access_log=False,
         log_level="critical",
         server_header=False,
+        date_header=False,  # the application writes its own, in the org's letters
         timeout_graceful_shutdown=2,
         timeout_keep_alive=120,  # clients poll Bulk jobs every five seconds: uvicorn's own five would race with them
         h11_max_incomplete_event_size=32_768,

@@ -1,6 +1,6 @@
-"""The part of SOSL that is simulated: words in the text fields of the objects that RETURNING names.
+"""The part of SOSL that is simulated: words in the text fields of the objects that RETURNING names, or of all.
 
-``FIND {words} [IN scope FIELDS] RETURNING Object[(fields [WHERE …] [ORDER BY …] [LIMIT n])], … [LIMIT n]``
+``FIND {words} [IN scope FIELDS] [RETURNING Object[(fields [WHERE …] [ORDER BY …] [LIMIT n])], …] [LIMIT n]``
 
 All words must be found, each at the beginning of a word of one field; ``*`` stands for any letters, ``?`` for one.
 Source: SOQL and SOSL Reference, "SOSL Syntax", v60.0.
@@ -64,9 +64,10 @@ def search(schema: Schema, runner: Runner, statement: str, version: str) -> list
     scope = (match.group("scope") or "ALL").upper()
     if scope not in _SCOPES:
         raise malformed(f"unexpected token: {match.group('scope')}")
-    wanted = _returning(match.group("returning") or "")
-    if not wanted:
-        raise malformed("RETURNING is needed: searches of all objects are not simulated")
+    if match.group("returning") is None:
+        wanted = [Wanted(each.name, "Id", "") for each in schema.objects.values() if each.describe.get("searchable")]
+    else:
+        wanted = _returning(match.group("returning"))
     limit = min(int(match.group("limit") or MAX_FOUND), MAX_FOUND)
     found: list[dict[str, Any]] = []
     for item in wanted:
@@ -135,7 +136,7 @@ def _returning(text: str) -> list[Wanted]:
         if words[at].text != ",":
             break
         at += 1
-    if words[at].kind != "end":
+    if not found or words[at].kind != "end":
         raise malformed(f"unexpected token: {words[at].text}")
     return found
 

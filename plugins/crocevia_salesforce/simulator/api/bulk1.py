@@ -17,7 +17,7 @@ from crocevia_salesforce.simulator.api import root
 from crocevia_salesforce.simulator.batches import QUERIES
 from crocevia_salesforce.simulator.dml import saves
 from crocevia_salesforce.simulator.errors import ApiError, refuse
-from crocevia_salesforce.simulator.http import ASYNC_XML, JSON, Answer, Call, async_xml
+from crocevia_salesforce.simulator.http import ASYNC_XML, Answer, Call, async_xml
 from crocevia_salesforce.simulator.jobs import OPERATIONS
 from crocevia_salesforce.simulator.org import Org
 
@@ -76,7 +76,7 @@ def _told(org: Org, job: Mapping[str, Any], call: Call, status: int = 200) -> An
     }
     if _in_json(call):
         more = {"assignmentRuleId": None, "externalIdFieldName": job["externalIdFieldName"], "fastPathEnabled": False}
-        return Answer(status, {**info, **more}, {}, JSON)
+        return Answer(status, {**info, **more}, {}, "application/json")
     return Answer(status, async_xml("jobInfo", info), {}, ASYNC_XML)
 
 
@@ -154,7 +154,7 @@ def _batch_info(batch: Mapping[str, Any]) -> dict[str, Any]:
 def _batch_answer(org: Org, job: Mapping[str, Any], batch_id: str, status_: int = 200) -> Answer:
     info = _batch_info(_batch(org, job, batch_id))
     if job["contentType"] == "JSON":
-        return Answer(status_, info, {}, JSON)
+        return Answer(status_, info, {}, "application/json")
     return Answer(status_, async_xml("batchInfo", info), {}, ASYNC_XML)
 
 
@@ -182,7 +182,7 @@ def list_batches(org: Org, call: Call, version: str, job_id: str) -> Answer:
     job = _job(org, job_id)
     found = [_batch_info(batch) for batch in org.batches.of(job["id"])]
     if job["contentType"] == "JSON":
-        return Answer(200, {"batchInfo": found}, {}, JSON)
+        return Answer(200, {"batchInfo": found}, {}, "application/json")
     return Answer(200, async_xml("batchInfoList", {"batchInfo": found}), {}, ASYNC_XML)
 
 

@@ -37,10 +37,10 @@ def search_by_body(org: Org, call: Call) -> Answer:
 def _parameterized(org: Org, call: Call, asked: dict[str, Any]) -> Answer:
     objects = asked.get("sobjects")
     term = asked.get("q")
-    if not isinstance(term, str) or not isinstance(objects, list) or not objects:
-        raise refuse(400, "INVALID_INPUT", "q and sobjects are needed: searches of all objects are not simulated")
+    if not isinstance(term, str) or not isinstance(objects or [], list):
+        raise refuse(400, "INVALID_INPUT", "q is a text and sobjects a list")
     parts = []
-    for item in objects:
+    for item in objects or []:
         fields = item.get("fields") if isinstance(item, dict) else None
         if not isinstance(item, dict) or not isinstance(item.get("name"), str) or not isinstance(fields or [], list):
             raise refuse(400, "INVALID_INPUT", "each of sobjects has a name, and a list of fields")
@@ -48,7 +48,7 @@ def _parameterized(org: Org, call: Call, asked: dict[str, Any]) -> Answer:
         parts.append(f"{item['name']}({', '.join(map(str, fields or ['Id']))}{where})")
     scope = f" IN {asked['in']} FIELDS" if asked.get("in") else ""
     escaped = term.replace("\\", "\\\\").replace("}", "\\}").replace("{", "\\{")
-    statement = f"FIND {{{escaped}}}{scope} RETURNING {', '.join(parts)}"
+    statement = f"FIND {{{escaped}}}{scope}" + (f" RETURNING {', '.join(parts)}" if parts else "")
     return Answer(body={"searchRecords": sosl.search(org.visible, org.runner, statement, call.version)})
 
 

@@ -204,6 +204,8 @@ def _span(org: Org, call: Call, days: int) -> tuple[str, str]:
 def retrieve(org: Org, call: Call, name: str, record_id: str) -> Answer:
     """Read one record."""
     sobject = named(org, name)
+    if record_id.lower() in _NOT_SIMULATED:
+        raise not_found()
     with saving(org, call) as work:
         row = saves.living(work, sobject, unquote(record_id))
         if is_unchanged(call, row):
