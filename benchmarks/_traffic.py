@@ -30,7 +30,7 @@ from crocevia import (
 )
 from crocevia.config import Options
 from crocevia.identity import match, normalise
-from crocevia.mapping import CODECS, Names, ObjectMapping, Plain, Reference, Slots
+from crocevia.mapping import AS_IS, CODECS, Names, ObjectMapping, Plain, Reference, Slots
 from crocevia.plugins import load_plugins
 from crocevia.store import Store, open_store
 from crocevia.sync import announce, pull
@@ -101,7 +101,7 @@ _INTERACTION_FIELDS = (
 
 def _interaction() -> ObjectMapping:
     plain = [
-        Plain(name=name, field=name, direction="to crm", **({"codec": CODECS["datetime"]} if name == "at" else {}))
+        Plain(name=name, field=name, direction="to crm", codec=CODECS["datetime"] if name == "at" else AS_IS)
         for name in _INTERACTION_FIELDS
     ]
     reference = Reference(field="Contact", object="Contact")
