@@ -1,8 +1,8 @@
 """Strict JSON, quickly: a fast decoder, and proof that it lost nothing.
 
 msgspec refuses what is not UTF-8, not JSON, NaN and Infinity, but of a key that an object has twice it keeps the last.
-Each string is two quotes in the text, and each key that was dropped is a string that is missing in the result: where
-the numbers agree there was none.
+Each string has two quotes, and each key that was dropped is a string that is missing when the result is encoded again:
+where the quotes are as many as before there was none.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import msgspec
 
 IN_DOUBT: Final = object()
 _decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 def quick(body: bytes, most_levels: int) -> Any:
@@ -23,27 +24,28 @@ def quick(body: bytes, most_levels: int) -> Any:
         found = _decode(body)
     except (ValueError, RecursionError):  # msgspec's errors and UnicodeDecodeError are ValueErrors
         return IN_DOUBT
-    quotes = body.count(b'"') - body.count(b'\\"')
-    return found if _strings(found, most_levels) * 2 == quotes else IN_DOUBT
+    if _quotes(_encode(found)) != _quotes(body):
+        return IN_DOUBT
+    if body.count(b"[") + body.count(b"{") > most_levels and _deeper(found, most_levels):
+        return IN_DOUBT
+    return found
 
 
-def _strings(found: Any, most_levels: int) -> int:
-    """How many keys and text values there are; -1 when it nests deeper than `most_levels`."""
-    count = 0
-    level = [[found]]
-    for _ in range(most_levels + 1):
-        below: list[Any] = []
-        for holder in level:
-            values: Any = holder
-            if type(holder) is dict:
-                count += len(holder)
-                values = holder.values()
-            for value in values:
-                if type(value) is str:
-                    count += 1
-                elif type(value) is dict or type(value) is list:
-                    below.append(value)
-        if not below:
-            return count
-        level = below
-    return -1
+def _quotes(text: bytes) -> int:
+    """How many quotes begin or end a string. Too few, never too many, where a text ends in a backslash."""
+    return text.count(b'"') - text.count(b'\\"')
+
+
+def _deeper(found: Any, most_levels: int) -> bool:
+    level = _containers([found])
+    for _ in range(most_levels):
+        level = _containers([value for holder in level for value in _values(holder)])
+    return bool(level)
+
+
+def _containers(values: list[Any]) -> list[Any]:
+    return [value for value in values if isinstance(value, dict | list)]
+
+
+def _values(holder: Any) -> Any:
+    return holder.values() if isinstance(holder, dict) else holder

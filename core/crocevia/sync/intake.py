@@ -62,9 +62,8 @@ class Parsed:
     replays: Counter[str] | None = None
 
 
-def parse(world: World, live: Live, row: JournalRow) -> Parsed:
+def parse(world: World, live: Live, row: JournalRow, context: ParseContext) -> Parsed:
     """Parse one raw; whatever a connector throws quarantines that raw alone."""
-    context = ParseContext(now=world.clock.now(), region=world.region)
     try:
         events = list(live.connector.parse(row.raw, context))
     except MalformedError as error:
@@ -72,7 +71,8 @@ def parse(world: World, live: Live, row: JournalRow) -> Parsed:
     except Exception as error:  # noqa: BLE001 - a connector's bug must not stop the others' input
         message = f"{live.name}: parse failed ({type(error).__name__}) on raw {row.id}; mend the connector, then replay"
         return Parsed(row, failure=_letter(live, row, WHOLE_RAW, type(error).__name__, message))
-    if _UNSTORABLE.search(row.raw.body):
+    body = row.raw.body
+    if (b"\\u" in body or b"\0" in body) and _UNSTORABLE.search(body):
         events = [from_wire(_storable(to_wire(event))) for event in events]
     if world.dispatcher.has(_TRANSLATE):
         events = [made for event in events for made in world.dispatcher.translate(_TRANSLATE, event, raw=row.raw)]
@@ -103,7 +103,8 @@ def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MO
         again = dead.open_leaves(connection, [row.id for row in rows if row.leaves is not None])
     if not rows:
         return 0
-    parsed = [parse(world, live, row) for row in rows]
+    context = ParseContext(now=world.clock.now(), region=world.region)
+    parsed = [parse(world, live, row, context) for row in rows]
     _apply_or_split(world, live, [_replayed(one, again) for one in parsed], lease)
     return len(rows)
 

@@ -132,10 +132,12 @@ class Push:
         customers = bindings.remote_ids(
             connection, self.live.name, "profile", {row.profile_id for row in found.values()}
         )
-        return {
-            wanted: (row.uid, {**row.canonical(), "profile": customers.get(row.profile_id)})
-            for wanted, row in found.items()
-        }
+        canonical: dict[int, tuple[str, Mapping[str, Any]]] = {}
+        for wanted, row in found.items():
+            values = row.canonical()
+            values["profile"] = customers.get(row.profile_id)
+            canonical[wanted] = row.uid, values
+        return canonical
 
     def _difference(
         self, mapping: ObjectMapping, row: BindingRow, key: str, canonical: Mapping[str, Any]

@@ -109,7 +109,9 @@ def claims_on(party: Party, known: dict[str, list[ProfileRow]]) -> tuple[Claim, 
     found = []
     for point in party.points:
         address = point.address
-        holding = list({row.id: row for row in known.get(address, ()) if address in row.claims}.values())
+        holding = [row for row in known.get(address, ()) if address in row.claims]
+        if len(holding) > 1:
+            holding = list({row.id: row for row in holding}.values())
         proven = [row for row in holding if row.claims[address].verified]
         for row in holding:
             held = row.claims[address]
