@@ -84,6 +84,8 @@ def rate(port: int, requests: Sequence[bytes]) -> float:
     process = spawn.Process(target=_work, args=(there, port, requests), daemon=True)
     process.start()
     there.close()
+    seconds: float
+    statuses: list[bytes]
     try:
         seconds, statuses = here.recv()
     finally:

@@ -74,7 +74,7 @@ def _last(org: Simulator) -> int:
 
 def _check(org: Simulator, contacts: int, interactions: int) -> None:
     """Every record is there, once."""
-    found = [len(org.admin.query(f"SELECT Id FROM {name}")) for name in ("Contact", "Interaction__c")]
+    found = [len(org.admin.query(f"SELECT Id FROM {name}")) for name in ("Contact", "Interaction__c")]  # noqa: S608 - SOQL
     if found != [contacts, interactions]:
         msg = f"the org holds {found} contacts and interactions, not {[contacts, interactions]}"
         raise RuntimeError(msg)

@@ -1,7 +1,7 @@
 """Durable webhooks a second through the whole way in, beside a bare ASGI handler that does the same to the disk.
 
-Both are uvicorn in a process of its own, check an HMAC, write the same columns on SQLite (synchronous=FULL) in groups of
-whatever queued during the last fsync, and answer 200 after it. The bare one has no limits, no routing, no patience with
+Both are uvicorn in a process of its own, check an HMAC, write the same columns on SQLite (synchronous=FULL) in groups
+of whatever queued during the last fsync, and answer 200 after it. The bare one has no limits, no routing, no patience with
 slow clients, no metrics. 32 kept-alive connections from a third process; the two in turn.
 """
 
@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -45,7 +45,7 @@ Server = Callable[[Connection, str], None]
 def crocevia_server(there: Connection, folder: str) -> None:
     """Crocevia's own; ends when the other end of the pipe is closed."""
     world = _traffic.world(Path(folder), "http://127.0.0.1:9")
-    journal = GroupCommit(world.store, lambda names: None)
+    journal = GroupCommit(world.store, lambda _names: None)
     server = serve(build_app(world, journal))
     there.send(int(server.url.rpartition(":")[2]))
     _until_closed(there)
@@ -69,16 +69,19 @@ def bare_server(there: Connection, folder: str) -> None:
     )
     listening = config.bind_socket()
     server = uvicorn.Server(config)
-    threading.Thread(target=lambda: (_until_closed(there), setattr(server, "should_exit", True)), daemon=True).start()
+
+    def stop() -> None:
+        _until_closed(there)
+        server.should_exit = True
+
+    threading.Thread(target=stop, daemon=True).start()
     there.send(listening.getsockname()[1])
     server.run(sockets=[listening])
 
 
 def _until_closed(there: Connection) -> None:
-    try:
+    with suppress(EOFError):
         there.recv()
-    except EOFError:
-        pass
 
 
 class _Bare:
@@ -144,7 +147,7 @@ def running(server: Server, folder: str) -> Iterator[int]:
 
 
 def run(count: int = COUNT, rounds: int = ROUNDS) -> dict[str, dict[str, Any]]:
-    """The middle of the rounds after a warm-up, and the middle of the ratios of each round's pair."""
+    """The middle of the rounds after a warm-up."""
     pairs = []
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -1,8 +1,8 @@
 """How the time to resolve 200 parties grows from 10,000 profiles to 1,000,000.
 
-Each profile claims a phone number and an e-mail address. Of a batch, 180 parties are known (by either address, anywhere in
-the store) and 20 are new; the time runs from opening the transaction to its commit. The two stores are measured in turn,
-batch by batch, so that whatever else the machine does falls on both. The floor is the time at 10,000.
+Each profile claims a phone number and an e-mail address. Of a batch, 180 parties are known (by either address, anywhere
+in the store) and 20 are new; the time runs from opening the transaction to its commit. The two stores are measured in
+turn, batch by batch, so that whatever else the machine does falls on both. The floor is the time at 10,000.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def run(small: int = SMALL, large: int = LARGE, batches: int = BATCHES) -> dict[
 def _filled(folder: Path, size: int) -> World:
     folder.mkdir()
     world = _traffic.world(folder, "http://127.0.0.1:9")
-    indexes = [index for index in claims.indexes]
+    indexes = list(claims.indexes)
     with world.store.writing() as connection:
         for index in indexes:
             index.drop(connection)  # made again after the rows: a tenth of the time
