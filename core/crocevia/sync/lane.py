@@ -101,9 +101,9 @@ class Lane:
         return True
 
     def _work(self) -> bool:
-        more = take_in(self.world, self.live, self._lease) == MOST_RAWS
-        with self.world.store.reading() as connection:
-            paused = connections.read(connection, self.name).state == "paused"
+        described = self.live.fitted or not self.live.reads  # until then, what a field cut off looks like an edit
+        more = described and take_in(self.world, self.live, self._lease) == MOST_RAWS
+        paused = self._paused()
         now = self.world.clock.monotonic_s()
         if paused or self._well_at_s > now:
             return more
@@ -130,11 +130,18 @@ class Lane:
             self._poll_at_s = now + self.live.options.poll_s
         while take_in(self.world, self.live, self._lease) == MOST_RAWS:
             pass
+        if self._paused():
+            return more
         sent = Send(self.world, self.live, self._lease, self.budget).run()
         pushed = 0
         if self.live.writes:
             pushed = Push(self.world, self.live, self._lease, self.budget).run(creating=self._baseline_complete())
         return more or bool(sent) or bool(pushed)
+
+    def _paused(self) -> bool:
+        """Whether a person, or too much that was deleted at once, has stopped the connection."""
+        with self.world.store.reading() as connection:
+            return connections.read(connection, self.name).state == "paused"
 
     def poll_now(self) -> None:
         """Read the vendor at the next turn, whatever the timetable says."""

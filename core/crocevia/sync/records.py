@@ -29,7 +29,7 @@ def apply_records(batch: Batch, leaves: Sequence[Leaf]) -> None:
             continue
         records = Records(batch, mapping, mine)
         if mapping.of == "profile" and records.too_many_deletions():
-            continue
+            mine = [leaf for leaf in mine if not isinstance(leaf.event, RecordDeleted)]
         for leaf in mine:
             records.apply(leaf)
 
@@ -100,7 +100,7 @@ class Records:
                     touches.unpark_records(self.batch, self.mapping.object, remote_id)
 
     def too_many_deletions(self) -> bool:
-        """A mass deletion stops the connection and asks; the events stay in the journal as ignored, with a review."""
+        """A mass deletion stops the connection and asks; the deletions are ignored, with a review. The rest is applied."""
         gone = [leaf for leaf in self.leaves if isinstance(leaf.event, RecordDeleted)]
         deleted = [leaf for leaf in gone if leaf.event.id in self.bound]
         if len(deleted) <= self.batch.live.options.delete_cap:
@@ -125,7 +125,7 @@ class Records:
             reason=reason,
             changed_at=batch.now,
         )
-        batch.counts["ignored"] += len(self.leaves)
+        batch.counts["ignored"] += len(gone)
         return True
 
     def apply(self, leaf: Leaf) -> None:

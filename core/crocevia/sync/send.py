@@ -17,7 +17,7 @@ from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
 from crocevia.sync import touches
 from crocevia.sync.batch import Batch
-from crocevia.sync.retry import Budget, step
+from crocevia.sync.retry import MOST_ATTEMPTS, Budget, Step, step
 from crocevia.sync.world import Live, World
 
 _US = 1_000_000
@@ -38,12 +38,20 @@ class Send:
         with self.world.store.writing() as connection:
             rows = commands.claimed(connection, self.live.name)
             for row in rows:
-                row.state, row.changed_at = "unknown", self.world.now_us()
-                row.error = OutcomeUnknownError.__name__
-            letters = [_letter(row, self._interrupted(row)) for row in rows]
+                row.state = "pending" if self._repeatable(row) else "unknown"
+                row.error, row.changed_at = OutcomeUnknownError.__name__, self.world.now_us()
+            parked = [row for row in rows if row.state == "unknown"]
+            letters = [_letter(row, self._interrupted(row)) for row in parked]
             dead.bury(connection, RowIds(connection), letters, self.world.now_us())
             commands.save(connection, rows)
-        return len(rows)
+        return len(parked)
+
+    def _repeatable(self, row: CommandRow) -> bool:
+        """Whether the channel sends once for one id, so that what may have gone can be sent again."""
+        channel = self.live.connector
+        return (
+            isinstance(channel, SendsMessages) and channel.capabilities(row.payload.get("conversation")).idempotent_send
+        )
 
     def _interrupted(self, row: CommandRow) -> OutcomeUnknownError:
         said = f"{self.live.name}: the worker died while it sent message {row.uid}; it may have gone out"
@@ -126,9 +134,15 @@ class Send:
             return f"the customer has not written in the last {hours} hours: only a template may be sent"
         return None
 
+    def _step(self, row: CommandRow, error: RemoteError) -> Step:
+        taken = step(error, row.attempts, self.world.random, self.budget)
+        if taken.next == "unknown" and row.attempts + 1 < MOST_ATTEMPTS and self._repeatable(row):
+            return Step("retry", taken.after)
+        return taken
+
     def _finish(self, row: CommandRow, outcome: Receipt | RemoteError, detail: str | None = None) -> None:
         """Commit what came of a send, on the command and on its interaction."""
-        taken = None if isinstance(outcome, Receipt) else step(outcome, row.attempts, self.world.random, self.budget)
+        taken = None if isinstance(outcome, Receipt) else self._step(row, outcome)
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)

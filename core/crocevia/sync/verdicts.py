@@ -228,14 +228,15 @@ def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, .
     for position, point in enumerate(wanted):
         form, slot = normal[point], point.slot
         held = profile.claims.get(form.address)
+        shown = point.shown
         if held is not None and form.address in keep:  # one number, written in two ways into two fields
-            slot = " ".join(dict.fromkeys((*held.slot.split(), *point.slot.split())))
+            slot, shown = _both(held.slot, point.slot), held.shown
         keep.add(form.address)
         if held is None:
             proven = trusted and form.scope == "" and form.kind in ("phone", "email")
             batch.claim(profile, _proven(form, proven=proven), slot=point.slot)
             held = profile.claims[form.address]
-        new = (slot, point.shown or held.shown, position, True)
+        new = (slot, shown or held.shown, position, True)
         if (held.slot, held.shown, held.position, held.listed) != new:
             held.slot, held.shown, held.position, held.listed = new
             held.changed = True
@@ -249,6 +250,12 @@ def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, .
             held.listed, held.changed = False, True
         else:
             profile.dropped.append(profile.claims.pop(address))
+
+
+def _both(one: str, other: str) -> str:
+    """The slots of one number that stands in two places."""
+    places = dict.fromkeys((*one.split(), *other.split()))
+    return " ".join(place for place in places if place != "other") or "other"
 
 
 def _is_channel(batch: Batch, name: str) -> bool:
