@@ -1,8 +1,8 @@
 """Durable webhooks a second through the whole way in, beside a bare ASGI handler that does the same to the disk.
 
 Both are uvicorn in a process of its own, check an HMAC, write the same columns on SQLite (synchronous=FULL) in groups
-of whatever queued during the last fsync, and answer 200 after it. The bare one has no limits, no routing, no patience with
-slow clients, no metrics. 32 kept-alive connections from a third process; the two in turn.
+of whatever queued during the last fsync, and answer 200 after it. The bare one has no limits, no routing, no patience
+with slow clients, no metrics. 32 kept-alive connections from a third process; the two in turn.
 """
 
 from __future__ import annotations
