@@ -60,7 +60,7 @@ def search(schema: Schema, runner: Runner, statement: str, version: str) -> list
     """
     match = _FIND.match(statement)
     if match is None:
-        raise malformed("No search term, or a clause that is not simulated")
+        raise malformed("No search term found. The search term must be enclosed in braces.")
     scope = (match.group("scope") or "ALL").upper()
     if scope not in _SCOPES:
         raise malformed(f"unexpected token: {match.group('scope')}")

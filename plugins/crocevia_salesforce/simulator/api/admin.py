@@ -159,7 +159,7 @@ def undelete(org: Org, call: Call, name: str, record_id: str) -> Answer:
 @root.add("POST", "/_simulator/records/{name}/{record_id}/merge", is_open=True)
 def merge(org: Org, call: Call, name: str, record_id: str) -> Answer:
     """Merge ``{"losers": [ids]}`` into a record."""
-    losers: list[Any] = call.object().get("losers") or []
+    losers: Any = call.object().get("losers") or []
     if not isinstance(losers, list) or not all(isinstance(loser, str) for loser in losers):
         raise refuse(400, "INVALID_INPUT", "losers is a list of ids")
     return Answer(body={"moved": Administration(org).merge(_object(org, name), record_id, *losers)})
