@@ -11,7 +11,7 @@ BENCH_JSON ?= .cache/bench.json
 RUNNABLE := .venv/.installed
 TESTABLE := .venv/.installed-with-tests
 
-.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers bench format clean
+.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign bench format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -51,16 +51,19 @@ imports: setup
 	.venv/bin/lint-imports --config setup.cfg
 
 tests: setup
-	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers' $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers and not campaign' $(PYTEST_ARGS)
 
 coverage: setup ## the same tests, with what they do not reach
-	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers' --cov --cov-config=setup.cfg --cov-report=term $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(WORKERS) -m 'not peers and not campaign' --cov --cov-config=setup.cfg --cov-report=term $(PYTEST_ARGS)
 
 peers-packages: setup
 	.ci/peers-packages
 
 test-peers: setup peers-packages ## the tests against real servers and a real browser (installs them as root on Debian)
 	.venv/bin/python -m pytest -m peers $(PYTEST_ARGS)
+
+campaign: setup ## twenty demo days, the daemon killed at least five times in each (about a quarter of an hour)
+	.venv/bin/python -m pytest -m campaign tests/system/test_demo_campaign.py $(PYTEST_ARGS)
 
 bench: setup ## figures, each with its floor
 	@mkdir -p $(dir $(BENCH_JSON))

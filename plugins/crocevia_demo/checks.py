@@ -38,12 +38,14 @@ class Evidence:
         player: What was played.
         status: What `crocevia status --json` says at the end.
         unknown: Our ids of the messages that the daemon reports as unknown.
+        resent: Our ids of those that went out by hand, at the end of the day: that may have been too late for some.
     """
 
     ledgers: Ledgers
     player: Player
     status: Mapping[str, Any]
     unknown: frozenset[str]
+    resent: frozenset[str]
 
 
 def checks(evidence: Evidence) -> list[Check]:
@@ -161,7 +163,8 @@ def _replies(evidence: Evidence) -> Check:
             wrong.append(f"{id_}: sent {len(lines)} times: {', '.join(line['id'] for line in lines)}")
         if became == "sent" and answer.get("Message_Id__c") != lines[0]["id"]:
             wrong.append(f"{id_}: its record names {answer.get('Message_Id__c')}, the vendor {lines[0]['id']}")
-        if (became == "refused") != (id_ in evidence.player.late) and became in ("refused", "sent"):
+        late = id_ in evidence.player.late
+        if (became == "sent" and late) or (became == "refused" and not late and key not in evidence.resent):
             wrong.append(f"{id_}: {became}: {answer.get('Status_Detail__c')}")
     known = {answer.get("Crocevia_Key__c") for answer in answers(evidence.ledgers).values()}
     wrong += [f"{key}: sent, and nobody wrote it" for key in sorted(evidence.ledgers.replies.keys() - known)]

@@ -82,7 +82,8 @@ class Play:
         seen = ledgers.read(company.ledger)
         found = status(company)
         parked = found["connections"]["whatsapp"]["commands"]["unknown"]
-        evidence = Evidence(seen, player, found, frozenset(Operator(company).unknown()) if parked else frozenset())
+        unknown = frozenset(Operator(company).unknown()) if parked else frozenset()
+        evidence = Evidence(seen, player, found, unknown, frozenset(resent))
         results = [
             Check(
                 "it came to rest, and a further poll wrote nothing", [] if rested else [f"not within {_REST_S:.0f} s"]
