@@ -1,7 +1,7 @@
 """A channel, a simulated Salesforce and a real Tryton at once: each change reaches the other side, and then silence.
 
-Nothing in core is shaped like one of the two: one has given and family name and fields for numbers, the other one name and
-child rows; one holds 32,000 characters, the other any number.
+Nothing in core is shaped like one of the two: one has given and family name and fields for numbers, the other one name
+and child rows; one holds 32,000 characters, the other any number.
 """
 
 from __future__ import annotations
