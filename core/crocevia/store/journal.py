@@ -117,7 +117,7 @@ def _row_values(raw: Raw) -> tuple[object, ...]:
     )
 
 
-def _row(row: sa.Row[Any], kind: str) -> JournalRow:
+def _row(row: Any, kind: str) -> JournalRow:
     id_, connection, source, stream, headers, body, received_at, _, leaves = row
     raw = Raw(
         connection=connection,
