@@ -18,6 +18,7 @@ import pytest
 
 from crocevia import hookspecs
 from crocevia.cli import COMMANDS
+from crocevia.cli.session import Session
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGES = [path for path in (_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))) if path.exists()]
@@ -122,7 +123,8 @@ def test_settings_in_pages_are_toml() -> None:
 def test_commands_in_pages_exist() -> None:
     """What a page tells to type after `crocevia`, or after `make`, is a command or a target that there is."""
     targets = set(re.findall(r"^([a-z-]+):", (_ROOT / "Makefile").read_text(), re.MULTILINE))
-    known = {"crocevia": set(COMMANDS), "make": targets}
+    commands = {*COMMANDS, *Session(_ROOT / "crocevia.toml").plugin_commands(COMMANDS)}
+    known = {"crocevia": commands, "make": targets}
     typed = {
         (_page_id(page), program, word)
         for page in _PAGES
