@@ -65,7 +65,8 @@ class Company:
         """Write calls to both CRMs since the last time this was asked."""
         calls = [call for call in self.org.admin.calls(self.seen) if call["api"]]
         self.seen = max((call["seq"] for call in calls), default=self.seen)
-        found = sum(call["write"] for call in calls) + sum(name.endswith(_WRITES) for name in self.wire.methods)
+        found = len([call for call in calls if call["write"]])
+        found += len([name for name in self.wire.methods if name.endswith(_WRITES)])
         self.wire.methods.clear()
         return found
 
