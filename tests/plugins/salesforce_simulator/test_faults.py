@@ -146,3 +146,32 @@ def test_a_composite_of_reads_is_no_write(api: Api) -> None:
     part = {"method": "GET", "url": url, "referenceId": "a"}
     api.call("POST", "composite", json={"compositeRequest": [part]})
     assert [(call["write"], call["subrequests"]) for call in api.sim.admin.calls()[-1:]] == [(False, 1)]
+
+
+@pytest.mark.behaviour("assumed", "A slow answer comes late and is whole; a fault meets only the routes it names")
+def test_slow_answers(api: Api) -> None:
+    """The record is made, the answer waits; other routes do not."""
+    api.sim.admin.fault("slow", "POST .*Contact", times=1, seconds=0.4)
+    assert api.call("GET", "limits").elapsed.total_seconds() < 0.4
+    answer = api.call("POST", "sobjects/Contact", json={"LastName": "A"})
+    assert (answer.status_code, answer.elapsed.total_seconds() >= 0.4) == (201, True)
+
+
+def test_faults_of_a_whole_request_and_of_a_row(api: Api) -> None:
+    """A lock and either limit refuse a request before anything is done; a row's error has the code that was planned."""
+    for kind, status, code in (
+        ("lock", 500, "UNABLE_TO_LOCK_ROW"),
+        ("total_limit", 403, "REQUEST_LIMIT_EXCEEDED"),
+        ("concurrent_limit", 403, "REQUEST_LIMIT_EXCEEDED"),
+    ):
+        api.sim.admin.fault(kind, "POST", times=1)
+        assert api.error("POST", "sobjects/Contact", json={"LastName": "A"})[:2] == (status, code)
+    api.sim.admin.fault(
+        "row_error", "create Contact", after=1, times=1, code="CANNOT_EXECUTE_FLOW_TRIGGER", message="m"
+    )
+    rows = api.rows("POST", "composite/sobjects", "Contact", [{"LastName": name} for name in "ABC"])
+    assert [row["success"] for row in rows] == [True, False, True]
+    assert [(error["statusCode"], error["message"]) for error in rows[1]["errors"]] == [
+        ("CANNOT_EXECUTE_FLOW_TRIGGER", "m")
+    ]
+    assert api.sim.admin.count("Contact") == 2
