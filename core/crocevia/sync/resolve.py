@@ -66,9 +66,7 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
             for point in party.points:
                 if point.address in profile.claims and profile not in known.setdefault(point.address, []):
                     known[point.address].append(profile)
-    return [
-        resolved[key] if party.points else batch.new_profile() for key, party in zip(shown, parties, strict=True)
-    ]
+    return [resolved[key] if party.points else batch.new_profile() for key, party in zip(shown, parties, strict=True)]
 
 
 _Shown = tuple[Party, tuple[bool, ...]]
