@@ -160,7 +160,7 @@ def sqlite_module() -> ModuleType:
     try:
         import pysqlite3.dbapi2 as module  # noqa: PLC0415 - no wheel on some platforms
     except ImportError:
-        import sqlite3 as module  # type: ignore[no-redef]  # noqa: PLC0415 - the fallback
+        import sqlite3 as module  # noqa: PLC0415 - the fallback
     found: ModuleType = module
     return found
 
