@@ -73,6 +73,7 @@ def test_jwt_assertions() -> None:
         assert outcome(iss="somebody") == "client identifier invalid"
         assert outcome(sub="nobody@example.com") == "user hasn't approved this consumer"
         assert outcome(exp=end - 600) == "expired authorization code"
+        assert (outcome(exp=str(int(end))), outcome(exp="soon")) == ("good", "expired authorization code")
 
 
 @pytest.mark.behaviour("documented", "Sessions end by the org's clock; userinfo says whose they are")

@@ -143,9 +143,17 @@ def _assertion(org: Org, call: Call, form: dict[str, str]) -> tuple[str, dict[st
         raise _OAuthError("invalid_client_id", "client identifier invalid")
     if claims["sub"] != org.options.username:
         raise _OAuthError("invalid_grant", "user hasn't approved this consumer")
-    if not isinstance(claims["exp"], (int, float)) or claims["exp"] <= org.clock.now().timestamp():
+    if _seconds(claims["exp"]) <= org.clock.now().timestamp():
         raise _OAuthError("invalid_grant", "expired authorization code")
     return org.integration_user, {}
+
+
+def _seconds(claim: Any) -> float:
+    """Return a claim's seconds since 1970, also from text, as simple-salesforce sends them; 0 for what is no time."""
+    try:
+        return float(claim)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
 def _key(pem: str) -> Any:
