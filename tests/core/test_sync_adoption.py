@@ -152,8 +152,18 @@ def test_an_untrusted_crm_identifies_nobody(crossroads: Crossroads) -> None:
     assert len(crossroads.rows(reviews, kind="identity")) == 1
 
 
-@pytest.mark.parametrize("on", [1, 2, 3])
-@pytest.mark.parametrize("point", ["pull.committed", "intake.before_commit", "intake.committed", "push.called"])
+@pytest.mark.parametrize(
+    ("store", "point", "on"),
+    [
+        *(
+            ("sqlite", point, on)
+            for point in ("pull.committed", "intake.before_commit", "intake.committed", "push.called")
+            for on in (1, 2, 3)
+        ),
+        ("postgresql", "intake.before_commit", 2),
+    ],
+    indirect=["store"],
+)
 def test_a_crash_in_the_middle_of_adoption_doubles_nobody(crossroads: Crossroads, point: str, on: int) -> None:
     """Between page and page, between link and stamp."""
     crossroads.a = MemoryCRM(clock=crossroads.clock, page_limit=2)

@@ -113,8 +113,11 @@ def verify(crossroads: Crossroads, day: Day) -> None:
     assert {row["state"] for row in rows} <= {"done", "unknown"}
 
 
-@pytest.mark.parametrize("seed", range(1))
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("store", "point", "seed"),
+    [*(("sqlite", point, 0) for point in POINTS), ("postgresql", "intake.before_commit", 1), ("postgresql", "push.called", 1)],
+    indirect=["store"],
+)
 def test_killed_once_at(crossroads: Crossroads, point: str, seed: int) -> None:
     """Somewhere in the day, by the seed."""
     day = Day(crossroads, seed)
@@ -127,7 +130,9 @@ def test_killed_once_at(crossroads: Crossroads, point: str, seed: int) -> None:
     verify(crossroads, day)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("store", "seed"), [("sqlite", 0), ("sqlite", 1), ("sqlite", 2), ("postgresql", 3)], indirect=["store"]
+)
 def test_killed_again_and_again(crossroads: Crossroads, seed: int) -> None:
     """Every few places, whatever they are called."""
     day = Day(crossroads, seed)
@@ -142,6 +147,7 @@ def test_killed_again_and_again(crossroads: Crossroads, seed: int) -> None:
     verify(crossroads, day)
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_the_core_has_no_fault_point_that_is_not_killed_here(crossroads: Crossroads) -> None:
     """But for the journal's, which has a process of its own to be killed in."""
     day = Day(crossroads, 0)
