@@ -115,7 +115,11 @@ def verify(crossroads: Crossroads, day: Day) -> None:
 
 @pytest.mark.parametrize(
     ("store", "point", "seed"),
-    [*(("sqlite", point, 0) for point in POINTS), ("postgresql", "intake.before_commit", 1), ("postgresql", "push.called", 1)],
+    [
+        *(("sqlite", point, 0) for point in POINTS),
+        ("postgresql", "intake.before_commit", 1),
+        ("postgresql", "push.called", 1),
+    ],
     indirect=["store"],
 )
 def test_killed_once_at(crossroads: Crossroads, point: str, seed: int) -> None:

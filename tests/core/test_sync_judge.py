@@ -70,15 +70,29 @@ def test_a_field_of_a_linked_record(
             id="added on both sides",
         ),
         pytest.param(
-            {"Mobile": "2"}, {"Mobile": "1"}, points(mobile="3"), True, {"2": "mobile", "3": "other"}, id="both, theirs first"
+            {"Mobile": "2"},
+            {"Mobile": "1"},
+            points(mobile="3"),
+            True,
+            {"2": "mobile", "3": "other"},
+            id="both, theirs first",
         ),
         pytest.param(
-            {"Mobile": "2"}, {"Mobile": "1"}, points(mobile="3"), False, {"3": "mobile", "2": "other"}, id="both, ours first"
+            {"Mobile": "2"},
+            {"Mobile": "1"},
+            points(mobile="3"),
+            False,
+            {"3": "mobile", "2": "other"},
+            id="both, ours first",
         ),
     ],
 )
 def test_sets_are_merged_element_by_element(
-    remote: dict[str, Any], seen: dict[str, Any], ours: dict[str, Any], theirs_first: bool, merged: dict[str, str]  # noqa: FBT001 - a parameter
+    remote: dict[str, Any],
+    seen: dict[str, Any],
+    ours: dict[str, Any],
+    theirs_first: bool,
+    merged: dict[str, str],  # noqa: FBT001 - a parameter
 ) -> None:
     """A correction removes the wrong number instead of keeping both."""
     verdict = judge(PHONES, remote, seen, seen, ours, theirs_first=theirs_first)
@@ -97,7 +111,10 @@ def test_sets_are_merged_element_by_element(
     ],
 )
 def test_a_record_that_is_met_for_the_first_time(
-    remote: Any, ours: dict[str, Any], theirs_first: bool, ruling: str  # noqa: FBT001 - a parameter
+    remote: Any,
+    ours: dict[str, Any],
+    theirs_first: bool,
+    ruling: str,  # noqa: FBT001 - a parameter
 ) -> None:
     """Fill what is empty, else by priority, never ask."""
     assert meet(CITY, {"City": remote}, ours, theirs_first=theirs_first).ruling == ruling
@@ -136,7 +153,9 @@ def both_edit(crossroads: Crossroads, policy: Policy) -> None:
 
 
 @pytest.mark.parametrize(("policy", "last"), [("latest", "Queen"), ("crm wins", "Queen"), ("channel wins", "King")])
-def test_two_people_who_edit_the_same_field_end_with_one_value(crossroads: Crossroads, policy: Policy, last: str) -> None:
+def test_two_people_who_edit_the_same_field_end_with_one_value(
+    crossroads: Crossroads, policy: Policy, last: str
+) -> None:
     """In both CRMs, with the decision written down."""
     both_edit(crossroads, policy)
     assert [crossroads.person(crm)["last"] for crm in (crossroads.a, crossroads.b)] == [last, last]
@@ -205,11 +224,15 @@ def _shout(object_name: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
 def test_it_comes_to_rest_with_any_crm(crossroads: Crossroads, make: dict[str, Any]) -> None:
     """And then a full cycle makes no write call at all."""
     crossroads.b = MemoryCRM(clock=crossroads.clock, **make)
-    crossroads.chat.write("ada", "x" * 200, name="Wolfeschlegelsteinhausenbergerdorff  the 3rd", phone="+39 333 123 4567")
+    crossroads.chat.write(
+        "ada", "x" * 200, name="Wolfeschlegelsteinhausenbergerdorff  the 3rd", phone="+39 333 123 4567"
+    )
     crossroads.settle()
     crossroads.check()
     id_ = crossroads.person_id(crossroads.a)
-    crossroads.a.edit(id_, first="Maria Anna", last="Di Bella ", email="Maria@Example.COM", phone="02 1234567", tags="b;a")
+    crossroads.a.edit(
+        id_, first="Maria Anna", last="Di Bella ", email="Maria@Example.COM", phone="02 1234567", tags="b;a"
+    )
     crossroads.settle()
     crossroads.check()
     other = crossroads.person_id(crossroads.b)
