@@ -36,7 +36,7 @@ class Deed:
         verb: What. `answer` and `correct` are the CRM user's, everything else is the customer's.
         who: The customer who does it or whom it is about.
         id: Names what it makes, for later deeds; "" when nothing refers to it.
-        of: The deed it is about.
+        of: The deed it is about; a text waits until that one has arrived.
         text: What is said; of a reaction, the emoji.
         values: Of a correction, what the CRM user types, in the CRM's names.
         ago: How old it is when it is told.
@@ -229,7 +229,8 @@ def _principessa(who: str) -> Iterator[Deed]:
 
 def _dario(who: str) -> Iterator[Deed]:
     yield Deed(verb="change number", who=who, id="dario.moved")
-    yield Deed(verb="text", who=who, id="dario.new", text="Ho cambiato numero, scrivete qui")
+    # Not before the notice has arrived: out of order, the two numbers are two customers until a person looks.
+    yield Deed(verb="text", who=who, id="dario.new", of="dario.moved", text="Ho cambiato numero, scrivete qui")
     yield Deed(verb="answer", who=who, id="dario.found", of="dario.new", text="Segnato, a presto!")
 
 

@@ -15,7 +15,7 @@ from crocevia_demo.day import Day, Deed
 from crocevia_demo.doors import Org, Vendor
 
 _PATIENCE_S = 20.0
-_ANSWER_PATIENCE_S = 4.0
+_REACTION_PATIENCE_S = 4.0
 _LOOK_S = 0.1
 _TURIN = {"latitude": 45.0690, "longitude": 7.6934, "address": "Via Montebello 20, Torino"}
 
@@ -100,6 +100,8 @@ class Player:
             known["at"] = time.time() - deed.ago.total_seconds()
         match deed.verb:
             case "text":
+                if deed.of:
+                    self._contact(deed)
                 made = self.vendor.deed(address, "messages", {"type": "text", "text": deed.text, **known})
             case "photo":
                 made = self.vendor.deed(address, "photos", {"caption": deed.text, **known})
@@ -140,7 +142,7 @@ class Player:
             if (deed.verb, deed.who) == ("answer", who) and deed.id in self.made
         ]
         for id_ in ids:
-            self._wait(partial(self._sent, id_), _ANSWER_PATIENCE_S)
+            self._wait(partial(self._sent, id_), _PATIENCE_S)
 
     def _sent(self, answer: str) -> list[dict[str, Any]]:
         """The answer's record, once it has gone out."""
@@ -151,7 +153,7 @@ class Player:
         about = self.made.get(deed.of, "")
         if not deed.of.endswith(".answer"):
             return about
-        rows = self._wait(partial(self._sent, about), _ANSWER_PATIENCE_S)
+        rows = self._wait(partial(self._sent, about), _REACTION_PATIENCE_S)
         return str(rows[0]["Message_Id__c"]) if rows else self._last[deed.who]
 
     def _wait(self, look: Callable[[], list[dict[str, Any]]], patience_s: float) -> list[dict[str, Any]]:
