@@ -49,6 +49,12 @@ async function main() {
   const stream = await conn.bulk2.query("SELECT Id, LastName FROM Contact WHERE LastName LIKE 'Bulk%'", { pollInterval: 100, pollTimeout: 20000 });
   const rows = await stream.toArray();
   found.bulkQuery = rows.length;
+  const old = await conn.bulk.load("Contact", "insert", [{ LastName: "Old1", Email: "old@example.com" }, { LastName: "Old2", Email: "bad" }]);
+  found.bulk1 = old.map((row) => row.success);
+  found.bulk1Query = (await (await conn.bulk.query("SELECT Id FROM Contact WHERE LastName = 'Old1'")).toArray()).length;
+  found.searched = (await conn.search("FIND {Old*} RETURNING Contact(Id, LastName)")).searchRecords.map((row) => row.LastName);
+  found.explained = (await conn.query("SELECT Id FROM Contact WHERE LastName = 'Old1'").explain()).plans[0].cardinality;
+  found.who = (await conn.identity()).username;
   found.limit = conn.limitInfo.apiUsage.limit;
   console.log(JSON.stringify(found));
 }

@@ -57,6 +57,11 @@ def test_jsforce(modules: Path) -> None:
         "found": ["N0009", "N0008", "N0007"],
         "bulk": {"ok": 299, "failed": 1, "error": "INVALID_EMAIL_ADDRESS:Email: invalid email address: bad:Email --"},
         "bulkQuery": 299,
+        "bulk1": [True, False],
+        "bulk1Query": 1,
+        "searched": ["Old1"],
+        "explained": 1,
+        "who": options.username,
         "limit": 100_000,
     }
-    assert count == 1 + 450 + 1 + 299
+    assert count == 1 + 450 + 1 + 299 + 1

@@ -148,3 +148,15 @@ def test_bulk2(sf: Any, tmp_path: Path) -> None:
     )
     lines = [line for page in pages for line in page.splitlines()[1:]]
     assert (len(pages), len(lines)) == (3, 499)
+
+
+def test_bulk1_search_and_replication(sf: Any) -> None:
+    """Bulk API 1 in JSON, SOSL, and what was updated."""
+    rows = sf.bulk.Contact.insert([{"LastName": "Searchable"}, {"LastName": "B", "Email": "bad"}])
+    assert [row["success"] for row in rows] == [True, False]
+    assert rows[1]["errors"][0]["statusCode"] == "INVALID_EMAIL_ADDRESS"
+    found = sf.bulk.Contact.query("SELECT Id, LastName FROM Contact WHERE LastName = 'Searchable'")
+    assert [(record["Id"], record["LastName"]) for record in found] == [(rows[0]["id"], "Searchable")]
+    (hit,) = sf.search("FIND {search*} RETURNING Contact(Id)")["searchRecords"]
+    assert (hit["Id"], sf.quick_search("Searchable")["searchRecords"][0]["Id"]) == (rows[0]["id"],) * 2
+    assert sf.bulk.Contact.delete([{"Id": rows[0]["id"]}])[0]["success"] is True
