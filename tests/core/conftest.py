@@ -181,7 +181,9 @@ class Crossroads:
 
     def turn(self, name: str) -> None:
         """One lane, until it has nothing to do now."""
-        lane = self.lanes[name] if self.world else self.lanes[name]
+        if not self.lanes:
+            self.start()
+        lane = self.lanes[name]
         lane.poll_now()
         for _ in range(_MOST_TURNS):
             if lane.turn() > 0:

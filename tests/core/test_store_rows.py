@@ -214,9 +214,14 @@ def test_a_worker_that_slept_through_its_lease_cannot_commit(store: Store) -> No
     assert mine is not None
     stored(store, binding(1))
     assert leases.acquire(store, "a", "two", 2, MINUTE_US) is not None
-    with pytest.raises(LeaseLostError), store.writing() as connection:
-        bindings.want(connection, "profile", [1])
-        leases.fence(connection, mine)
+
+    def work() -> None:
+        with store.writing() as connection:
+            bindings.want(connection, "profile", [1])
+            leases.fence(connection, mine)
+
+    with pytest.raises(LeaseLostError):
+        work()
     assert one(store).wanted == 1
 
 
@@ -243,7 +248,7 @@ def test_of_many_who_want_a_free_lane_one_gets_it(store: Store) -> None:
     got: list[leases.Lease | None] = []
     assert (
         together(*(lambda n=n: got.append(leases.acquire(store, "a", f"w{n}", 0, MINUTE_US)) for n in range(6))) == []
-    )  # type: ignore[misc]  # a default binds n
+    )
     assert sum(lease is not None for lease in got) == 1
 
 

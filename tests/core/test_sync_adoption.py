@@ -227,7 +227,7 @@ def test_who_is_no_customer_there_is_left_alone(crossroads: Crossroads) -> None:
     from attrs import evolve  # noqa: PLC0415 - only here
 
     def is_customer(values: Any) -> bool:
-        return values.get("tags") != "employee"
+        return bool(values.get("tags") != "employee")
 
     found.mappings["Person"] = evolve(found.mappings["Person"], is_customer=is_customer)
     crossroads.a.create(last="Employee", tags="employee", mobile=PHONE)

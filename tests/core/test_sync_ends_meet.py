@@ -1,12 +1,5 @@
 """End to end: what happens on one side reaches the others, once, and then there is silence."""
 
-from datetime import timedelta
-
-import pytest
-
-from crocevia.config.options import Options
-from crocevia.store.tables import decisions
-from crocevia.testing import FakeClock, MemoryCRM
 from tests.core.conftest import Crossroads
 
 

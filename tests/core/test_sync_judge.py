@@ -46,7 +46,7 @@ def points(**slots: str) -> dict[str, Any]:
 def test_a_field_of_a_linked_record(
     lens: Lens, remote: Any, seen: Any, base: Any, ours: Any, ruling: str, values: Any
 ) -> None:
-    """r observed, s last seen, b last agreed, c ours."""
+    """What is observed, what was last seen, what both last held, and ours."""
     [field] = lens.remote
     canonical: Mapping[str, Any] = {"family_name" if lens is NAME else lens.fields[0]: ours}
     verdict = judge(lens, {field: remote}, {field: seen}, {field: base}, canonical, theirs_first=True)
@@ -91,8 +91,8 @@ def test_sets_are_merged_element_by_element(
     remote: dict[str, Any],
     seen: dict[str, Any],
     ours: dict[str, Any],
-    theirs_first: bool,
-    merged: dict[str, str],  # noqa: FBT001 - a parameter
+    theirs_first: bool,  # noqa: FBT001 - a parameter
+    merged: dict[str, str],
 ) -> None:
     """A correction removes the wrong number instead of keeping both."""
     verdict = judge(PHONES, remote, seen, seen, ours, theirs_first=theirs_first)
@@ -113,8 +113,8 @@ def test_sets_are_merged_element_by_element(
 def test_a_record_that_is_met_for_the_first_time(
     remote: Any,
     ours: dict[str, Any],
-    theirs_first: bool,
-    ruling: str,  # noqa: FBT001 - a parameter
+    theirs_first: bool,  # noqa: FBT001 - a parameter
+    ruling: str,
 ) -> None:
     """Fill what is empty, else by priority, never ask."""
     assert meet(CITY, {"City": remote}, ours, theirs_first=theirs_first).ruling == ruling
@@ -236,7 +236,8 @@ def test_it_comes_to_rest_with_any_crm(crossroads: Crossroads, make: dict[str, A
     crossroads.settle()
     crossroads.check()
     other = crossroads.person_id(crossroads.b)
-    crossroads.b.edit(other, **({"name": "Maria Anna Rossi"} if crossroads.b.lossy else {"last": "Rossi"}))
+    values: dict[str, Any] = {"name": "Maria Anna Rossi"} if crossroads.b.lossy else {"last": "Rossi"}
+    crossroads.b.edit(other, **values)
     crossroads.settle()
     crossroads.check()
     assert crossroads.person(crossroads.a)["last"].title() == "Rossi"

@@ -4,6 +4,7 @@ import os
 import shutil
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -84,7 +85,9 @@ class Traffic(RuleBasedStateMachine):
         """A colleague corrects a name, and sets or clears the tags."""
         crm = self.roads.b if lossy else self.roads.a
         if ids := list(crm.records()):
-            values = {"name": name[:30]} if lossy else {"first": name.split()[0], "last": name.split()[-1]}
+            values = (
+                {"name": name[:30]} if lossy else {"first": name.partition(" ")[0], "last": name.rpartition(" ")[2]}
+            )
             crm.edit(ids[spot % len(ids)], tags=tags, **values)
 
     @rule(spot=_SPOTS, number=_NUMBERS, lossy=st.booleans())

@@ -100,7 +100,7 @@ class Records:
                     touches.unpark_records(self.batch, self.mapping.object, remote_id)
 
     def too_many_deletions(self) -> bool:
-        """A mass deletion stops the connection and asks; the deletions are ignored, with a review. The rest is applied."""
+        """A mass deletion stops the connection and asks: it is ignored, with a review; the rest is applied."""
         gone = [leaf for leaf in self.leaves if isinstance(leaf.event, RecordDeleted)]
         deleted = [leaf for leaf in gone if leaf.event.id in self.bound]
         if len(deleted) <= self.batch.live.options.delete_cap:
