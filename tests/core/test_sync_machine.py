@@ -85,9 +85,8 @@ class Traffic(RuleBasedStateMachine):
         """A colleague corrects a name, and sets or clears the tags."""
         crm = self.roads.b if lossy else self.roads.a
         if ids := list(crm.records()):
-            values = (
-                {"name": name[:30]} if lossy else {"first": name.partition(" ")[0], "last": name.rpartition(" ")[2]}
-            )
+            first, _, last = name.rpartition(" ")
+            values: dict[str, Any] = {"name": name[:30]} if lossy else {"first": first or None, "last": last}
             crm.edit(ids[spot % len(ids)], tags=tags, **values)
 
     @rule(spot=_SPOTS, number=_NUMBERS, lossy=st.booleans())
