@@ -184,3 +184,23 @@ def test_graph_and_batch(api: Api) -> None:
     ).json()
     assert [part["statusCode"] for part in batch["results"]] == [200, 200, 200]
     assert api.sim.org.usage.used() - before == 4
+
+
+def test_ten_runs_of_types_and_no_eleventh(api: Api) -> None:
+    """Ten changes from one type to another are taken, eleven are refused."""
+    values = {"Account": {"Name": "A"}, "Contact": {"LastName": "C"}}
+    names = [("Account", "Contact")[number % 2] for number in range(11)]
+    records = [{"attributes": {"type": name}, **values[name]} for name in names]
+    taken = api.call("POST", "composite/sobjects", json={"records": records[:10]})
+    assert [row["success"] for row in taken.json()] == [True] * 10
+    assert api.error("POST", "composite/sobjects", json={"records": records})[:2] == (400, "INVALID_OPERATION")
+
+
+@pytest.mark.behaviour("documented", "External ids that are case-sensitive tell k from K, alone and in a batch")
+def test_keys_have_their_case(api: Api) -> None:
+    """Two keys that differ in case alone are two records."""
+    records = [{"Crocevia_Key__c": key, "LastName": key} for key in ("k", "K")]
+    path = "composite/sobjects/Contact/Crocevia_Key__c"
+    for created in (True, False):
+        assert [row["created"] for row in api.rows("PATCH", path, "Contact", records)] == [created] * 2
+    assert api.call("GET", "sobjects/Contact/Crocevia_Key__c/K").json()["LastName"] == "K"
