@@ -37,9 +37,7 @@ def match(party: Candidates) -> Match:
 
 def _unproven(party: Candidates) -> Match:
     """An unproven address goes with what the same road showed, equally unproven, before; never with anybody else's."""
-    own = _profiles(
-        [claim for claim in party.claims if not claim.verified and claim.shown_by == (party.connection,)]
-    )
+    own = _profiles([claim for claim in party.claims if not claim.verified and claim.shown_by == (party.connection,)])
     others = tuple(profile for profile in _profiles(party.claims) if profile not in own)
     proven = any(point.verified for point in party.party.points)
     if len(own) == 1 and not others and not proven:
