@@ -157,3 +157,25 @@ def test_a_broken_job_does_not_stop_the_next(api: Api, data: bytes) -> None:
             assert api.call("GET", f"jobs/ingest/{job}/{name}").status_code == 200
     assert states[-1] == "JobComplete"
     assert api.query("SELECT COUNT(Id) n FROM Contact WHERE LastName = 'Good'")[0]["n"] == 1
+
+
+def test_a_fault_of_the_simulator_itself_fails_one_job(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks while a job is worked, the job is told to have failed, and the worker lives on."""
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("a defect")
+
+    states = []
+    for healthy in (False, True):
+        with monkeypatch.context() as patch:
+            if not healthy:
+                patch.setattr("crocevia_salesforce.simulator.jobs.apply", broken)
+            job = api.call("POST", "jobs/ingest", json={"object": "Contact", "operation": "insert"}).json()["id"]
+            api.call("PUT", f"jobs/ingest/{job}/batches", data=b"LastName\nA\n", headers={"Content-Type": "text/csv"})
+            api.call("PATCH", f"jobs/ingest/{job}", json={"state": "UploadComplete"})
+            until = time.monotonic() + 10
+            while (told := api.call("GET", f"jobs/ingest/{job}").json())["state"] not in {"JobComplete", "Failed"}:
+                assert time.monotonic() < until, told
+                time.sleep(0.02)
+        states.append(told["state"])
+    assert states == ["Failed", "JobComplete"]

@@ -76,6 +76,8 @@ REFUSED = [
     ("SELECT Id FROM Contact USING SCOPE mine", "MALFORMED_QUERY"),
     ("SELECT DISTANCE(MailingAddress, GEOLOCATION(1, 2), 'km') FROM Contact", "MALFORMED_QUERY"),
     ("SELECT Id FROM Contact WHERE CALENDAR_YEAR(CreatedDate) = 2026", "MALFORMED_QUERY"),
+    ("SELECT CALENDAR_YEAR(CreatedDate), COUNT(Id) FROM Contact", "MALFORMED_QUERY"),
+    ("SELECT toLabel(LeadSource) FROM Contact", "MALFORMED_QUERY"),
     ("SELECT Id, Id FROM Contact", "MALFORMED_QUERY"),
     ("SELECT LastName, COUNT(Id) FROM Contact", "MALFORMED_QUERY"),
     ("SELECT Id FROM Contact WHERE AccountId IN (SELECT Id, Name FROM Account)", "MALFORMED_QUERY"),
