@@ -38,6 +38,26 @@ def test_nothing_is_created_before_everything_that_is_there_was_read(crossroads:
     crossroads.check()
 
 
+def test_a_baseline_of_more_pages_than_a_turn_reads_is_finished_first(crossroads: Crossroads) -> None:
+    """The last page holds the customer who writes."""
+    crossroads.a = MemoryCRM(clock=crossroads.clock, page_limit=1)
+    for number in range(25):
+        crossroads.a.create(last=f"Old {number}")
+        crossroads.clock.advance(1)
+    there = crossroads.a.create(last="Ada", email="ada@example.com")
+    crossroads.chat.write("eve", "Hello", name="Eve")
+    crossroads.start()
+    crossroads.deliver()
+    crossroads.turn("chat")
+    assert crossroads.lanes["a"].turn() == 0, "there is more to read"
+    creates = [m for m in crossroads.a.mutations if m.operation == "create" and m.by == "api"]
+    assert creates == []
+    crossroads.settle()
+    assert lasts(crossroads.a) == sorted(["Ada", "Eve", *(f"Old {number}" for number in range(25))])
+    assert there in crossroads.a.records()
+    crossroads.check()
+
+
 def test_a_customer_who_is_there_is_linked_by_his_number_and_stamped_by_id(crossroads: Crossroads) -> None:
     """However it is written; what he has there fills what we lack, and the other way round."""
     there = crossroads.a.create(first="Ada", last="King", mobile="333 1234567", email="Ada@Example.com")

@@ -83,6 +83,18 @@ def test_a_leaf_is_one_interaction_however_often_and_however_packed_it_comes(cro
     crossroads.check()
 
 
+def test_an_edit_that_is_told_again_is_one_revision(crossroads: Crossroads, script: type[Script]) -> None:
+    """In the same raw, and in another."""
+    edit = InteractionRevised(key="e1", of="m1", at=START, text="second")
+    crossroads.post(scripted(seen("m1"), edit, edit), connection="script")
+    crossroads.turn("script")
+    crossroads.post(scripted(edit), connection="script")
+    crossroads.turn("script")
+    assert len(crossroads.rows(revisions)) == 1
+    incoming = crossroads.books("script").incoming
+    assert (incoming.received, incoming.applied, incoming.superseded) == (4, 2, 2)
+
+
 _REPLY = evolve(seen("o1", "Hi"), direction="outbound", author=Party(), recipients=(ADA,), status="sending")
 _STATUSES = [
     StatusReported(of="o1", status=status, at=START + timedelta(seconds=n))  # type: ignore[arg-type]  # from a list
