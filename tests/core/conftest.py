@@ -17,7 +17,6 @@ from attrs import define, evolve, field, frozen
 from crocevia.config.options import Options
 from crocevia.connector import Connector, SendsMessages
 from crocevia.identity import match, normalise
-from crocevia.mapping.lens import same
 from crocevia.model import Event, Ignored, Message, ParseContext, Raw, Receipt, Unrecognised
 from crocevia.model.wire import from_wire, to_wire
 from crocevia.plugins import load_plugins
@@ -303,7 +302,7 @@ class Crossroads:
                     wrong = {
                         field_: (value, held[field_])
                         for field_, value in mapping.encode(canonical[row.subject_id]).items()
-                        if field_ not in row.held and not same(value, held[field_])
+                        if field_ not in row.held and not mapping.same(field_, value, held[field_])
                     }
                     assert wrong == {}, f"G: {name} {mapping.object} {row.remote_id}: (ours, theirs)"
 
