@@ -101,12 +101,10 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
 
 def _empty(store: Store) -> None:
     """Every row away, but for the one that hands out ids."""
+    filled = [table.name for table in metadata.sorted_tables if table.name != "counters"]
+    wipe = "; ".join(f'DELETE FROM "{name}"' for name in filled)  # quicker than TRUNCATE where there is little
     with store.writing() as connection:
-        filled = [table for table in metadata.sorted_tables if table.name != "counters"]
-        connection.execute(
-            sa.text("TRUNCATE " + ", ".join(f'"{table.name}"' for table in filled) + " RESTART IDENTITY")
-        )
-        connection.execute(sa.text("UPDATE counters SET next = 1"))
+        connection.exec_driver_sql(f"{wipe}; UPDATE counters SET next = 1")
 
 
 @define(eq=False)
