@@ -41,7 +41,8 @@ def build_world(settings: Settings, plugins: Plugins, store: Store, clock: Clock
     Raises:
         ConfigError: everything that is wrong with the mappings, all at once.
     """
-    world = World(store, plugins.dispatcher, clock=clock, region=settings.core.region)
+    core = settings.core
+    world = World(store, plugins.dispatcher, clock=clock, region=core.region, lease_s=core.lease_seconds)
     problems: list[str] = []
     for name, connection in settings.connections.items():
         connector = build_connector(connection, clock=clock)

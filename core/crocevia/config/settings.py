@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from crocevia.clock import SYSTEM_CLOCK, Clock
 from crocevia.config.options import Options
@@ -58,6 +58,8 @@ class CoreSettings:
         region: ISO country of phone numbers without a prefix; None: such numbers are kept as they are.
         log: `"console"` for people, `"json"` for programs.
         engine: Who runs the lanes; a plugin may give others.
+        lease_seconds: How long a daemon's right to work on a connection lasts unless it is renewed: on PostgreSQL,
+            another one takes over so long after it died.
     """
 
     store: str = field(default="sqlite:///crocevia.db", validator=_store, repr=False)
@@ -66,6 +68,7 @@ class CoreSettings:
     region: str | None = field(default=None, validator=_region)
     log: Literal["console", "json"] = "console"
     engine: str = "embedded"
+    lease_seconds: float = field(default=30.0, validator=[validators.ge(1), validators.le(3600)])
 
     @property
     def host(self) -> str:

@@ -21,7 +21,6 @@ from crocevia.sync.retry import Budget, backoff
 from crocevia.sync.send import Send
 from crocevia.sync.world import Live, World, streams
 
-LEASE_S = 30
 IDLE_S = 5.0
 _US = 1_000_000
 _log = structlog.get_logger("crocevia.lane")
@@ -60,7 +59,7 @@ class Lane:
             StoreError: the store cannot be used now; come again later.
         """
         if not self._hold():
-            return IDLE_S
+            return min(IDLE_S, self.world.lease_s)
         try:
             more = self._work()
         except LeaseLostError:
@@ -86,9 +85,10 @@ class Lane:
         """Take or renew the lease; what a dead worker left half done is parked when it was taken over."""
         before = self._lease
         now = self.world.now_us()
-        if before is None or before.until - now < LEASE_S * _US // 2:
+        lease_us = int(self.world.lease_s * _US)
+        if before is None or before.until - now < lease_us // 2:
             self._lease = leases.acquire(
-                self.world.store, self.name, self.owner, now, LEASE_S * _US, alone=self.world.alone
+                self.world.store, self.name, self.owner, now, lease_us, alone=self.world.alone
             )
             if self._lease is not None and (forgotten := give_up(self.world, self.live)):
                 _log.warning("events waited too long and are ignored", connection=self.name, events=forgotten)

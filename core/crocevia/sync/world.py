@@ -82,6 +82,7 @@ class World:
         lives: By connection name.
         listened: Hooks that somebody listens to; only those are announced.
         region: ISO country for phone numbers without a prefix.
+        lease_s: How long a worker's right to a lane lasts unless it is renewed.
         alone: Whether this process is known to be the only one on the store, so that leases of dead ones are void.
         wakes: Set to let a connection's lane of this process look at once; of lanes elsewhere, they come by and by.
     """
@@ -93,6 +94,7 @@ class World:
     clock: Clock = SYSTEM_CLOCK
     random: random.Random = SYSTEM_RANDOM
     listened: frozenset[str] = frozenset()
+    lease_s: float = 30.0
     alone: bool = False
     wakes: dict[str, threading.Event] = field(factory=dict)
 
