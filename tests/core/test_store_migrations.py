@@ -42,6 +42,7 @@ IMPERSONAL = {
     "tallies",
     "connections",
     "leases",
+    "budgets",
 }
 
 

@@ -12,7 +12,7 @@ from crocevia.store.profiles import ClaimRow, ProfileRow
 BINDING = BindingRow(
     id=1, connection="crm", object="Contact", of="profile", subject_id=2, profile_id=3, remote_id="r4", version="v5",
     seen={"a": 6}, agreed={"b": 7}, held=["c"], wanted=9, applied=8, claimed=10, state="linked", due_at=11, attempts=12,
-    flips=13, error="e14",
+    flips=13, error="e14", urgency=2, writing={"d": 15},
 )  # fmt: skip
 INTERACTION = InteractionRow(
     id=1, uid="u2", connection="chat", key="k3", part="p4", conversation="c5", profile_id=6, direction="inbound",
@@ -33,7 +33,7 @@ def test_bindings_come_back_as_they_went(store: Store) -> None:
     """New, then changed in every column that `save` may write; `wanted` is not its to write."""
     changed = evolve(
         BINDING, profile_id=30, remote_id="r31", version=None, seen={}, agreed={}, held=[], applied=32, claimed=None,
-        state="gone", due_at=33, attempts=34, flips=35, error=None,
+        state="gone", due_at=33, attempts=34, flips=35, error=None, writing={},
     )  # fmt: skip
     with store.writing() as connection:
         bindings.add(connection, [BINDING])

@@ -122,7 +122,7 @@ def test_an_edit_during_a_call_stays_wanted(store: Store) -> None:
     stored(store, binding(1))
     row = one(store)
     with store.writing() as connection:
-        bindings.claim(connection, [1])
+        bindings.claim(connection, [one(store)])
     with store.writing() as connection:
         bindings.want(connection, "profile", [1])
     row.applied, row.claimed, row.state, row.remote_id = row.wanted, None, "linked", "P1"

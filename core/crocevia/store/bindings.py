@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,12 +14,16 @@ from crocevia.store.json import dumps, loads
 from crocevia.store.rows import Among, Insert, Update, Values, selecting
 from crocevia.store.tables import bindings
 
-LIVE = ("new", "linked")
+INTERACTIVE, LIVE, BACKFILL = range(3)
+"""Urgencies: somebody waits for it; it has just changed; it can wait."""
 
 
 @define
 class BindingRow:
-    """One binding; see the table for what the columns mean. `agreed` holds only what differs from `seen`."""
+    """One binding; see the table for what the columns mean. `agreed` holds only what differs from `seen`.
+
+    Its attributes are the table's columns, in their order.
+    """
 
     id: int
     connection: str
@@ -39,6 +44,8 @@ class BindingRow:
     attempts: int = 0
     flips: int = 0
     error: str | None = None
+    urgency: int = LIVE
+    writing: dict[str, Any] = field(factory=dict)
     stored: bool = False
 
     def base(self, name: str) -> Any:
@@ -46,8 +53,15 @@ class BindingRow:
         return self.agreed[name] if name in self.agreed else self.seen.get(name)
 
 
-def pending(connection: Connection, name: str, of: str, now: int, most: int, *, creating: bool) -> list[BindingRow]:
-    """Bindings that want a write and are due, oldest first; without `creating`, only those with a remote record."""
+def pending(
+    connection: Connection, name: str, of: str, now: int, most: int, *, creating: bool = True, updating: bool = True
+) -> list[BindingRow]:
+    """Bindings that want a write and are due, the urgent first, then the oldest.
+
+    Args:
+        creating: Also those without a remote record.
+        updating: Also those with one.
+    """
     statement = (
         sa.select(bindings)
         .where(
@@ -56,11 +70,29 @@ def pending(connection: Connection, name: str, of: str, now: int, most: int, *, 
             sa.text("wanted > applied AND state IN ('new', 'linked')"),
             bindings.c.due_at <= now,
         )
-        .order_by(bindings.c.id)
+        .order_by(bindings.c.urgency, bindings.c.id)
         .limit(most)
     )
     if not creating:
         statement = statement.where(bindings.c.remote_id.is_not(None))
+    if not updating:
+        statement = statement.where(bindings.c.remote_id.is_(None))
+    return [_binding(row) for row in connection.execute(statement).all()]
+
+
+def unknown(connection: Connection, name: str, of: str, now: int, most: int) -> list[BindingRow]:
+    """Bindings whose create may have happened, and for which it is time to look again."""
+    statement = (
+        sa.select(bindings)
+        .where(
+            bindings.c.connection == name,
+            sa.text("state = 'unknown'"),
+            bindings.c.due_at <= now,
+            bindings.c.of == of,
+        )
+        .order_by(bindings.c.due_at)
+        .limit(most)
+    )
     return [_binding(row) for row in connection.execute(statement).all()]
 
 
@@ -87,12 +119,15 @@ def remote_ids(connection: Connection, name: str, of: str, subjects: Collection[
 
 def add(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Insert new bindings; one that is there already (same subject, connection, object) stays as it is."""
-    _INSERT(connection, [_values(row) for row in rows])
+    _INSERT(connection, [_ALL.values(row) for row in rows])
 
 
-def want(connection: Connection, of: str, subjects: Collection[int]) -> None:
-    """Ask for one more revision of these subjects on every connection that has a live record of them."""
-    _WANT.run(connection, subjects, of)
+def want(connection: Connection, of: str, subjects: Collection[int], urgency: int = LIVE) -> None:
+    """Ask for one more revision of these subjects on every connection that has a live record of them.
+
+    What is wanted already goes as urgently as the more urgent of the two asks.
+    """
+    _WANT.run(connection, subjects, urgency, urgency, of)
 
 
 def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> None:
@@ -100,22 +135,55 @@ def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> 
     _UNBLOCK.run(connection, profile_ids, name)
 
 
-def claim(connection: Connection, ids: Sequence[int]) -> None:
-    """Write down, before a call, which revision it carries: after a crash it may have happened."""
-    _CLAIM.run(connection, ids)
+def claim(connection: Connection, rows: Sequence[BindingRow]) -> None:
+    """Write down, before a call, which revision it carries and what a create says: it may happen and not be told."""
+    _CLAIM.run(connection, [row.id for row in rows])
+    _WRITING(connection, [(*_KEPT_WRITING.values(row), row.id) for row in rows if row.writing])
 
 
 def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Write bindings back as they are in memory, but for `wanted`, which others may have raised meanwhile."""
-    _UPDATE(connection, [(*_kept(row), row.id) for row in rows])
+    _UPDATE(connection, [(*_KEPT.values(row), row.id) for row in rows])
 
 
 def record(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Write back what a push changes, with `wanted` left alone; fewer columns are fewer indexes to keep."""
-    _OUTCOME(connection, [(*_outcome(row), row.id) for row in rows])
+    _OUTCOME(connection, [(*_PUSHED.values(row), row.id) for row in rows])
 
 
-_COLUMNS = tuple(column.name for column in bindings.c)
+_EMPTY = {"seen": "{}", "agreed": None, "held": None, "writing": None}
+"""Columns of JSON, and what stands there for nothing."""
+
+
+class _Columns:
+    """Some columns in an order, and how a row is turned into their values."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+        self._of = attrgetter(*names)
+        self._json = [(names.index(name), empty) for name, empty in _EMPTY.items() if name in names]
+
+    def values(self, row: BindingRow) -> Values:
+        """What is written for a row."""
+        found = self._of(row)
+        if not self._json:
+            return found if len(self.names) > 1 else (found,)
+        values = list(found) if len(self.names) > 1 else [found]
+        for place, empty in self._json:
+            values[place] = dumps(values[place]) if values[place] else empty
+        return tuple(values)
+
+
+_ALL = _Columns(*(column.name for column in bindings.c))
+_FIRST = ("id", "connection", "object", "of", "subject_id")
+"""Columns that never change."""
+_OTHERS = ("wanted", "urgency")
+"""Columns that others may have changed since a row was read."""
+_HEARD = ("profile_id", "held", "flips")
+"""Columns that no push changes."""
+_KEPT = _Columns(*(name for name in _ALL.names if name not in (*_FIRST, *_OTHERS)))
+_PUSHED = _Columns(*(name for name in _KEPT.names if name not in _HEARD))
+_KEPT_WRITING = _Columns("writing")
 _SELECT = selecting(bindings)
 _BY_ID = Among(_SELECT + " WHERE id {among} ORDER BY id")
 _OF_SUBJECTS = Among(_SELECT + ' WHERE "of" = ? AND subject_id {among} ORDER BY id')
@@ -125,108 +193,26 @@ _REMOTE_IDS = Among(
     "WHERE \"of\" = ? AND connection = ? AND remote_id IS NOT NULL AND state = 'linked' AND subject_id {among}"
 )
 _WANT = Among(
-    "UPDATE bindings SET wanted = wanted + 1, due_at = 0 "
-    "WHERE \"of\" = ? AND state IN ('new', 'linked') AND subject_id {among}"
+    "UPDATE bindings SET urgency = CASE WHEN wanted > applied AND urgency < ? THEN urgency ELSE ? END, "
+    "wanted = wanted + 1, due_at = 0 WHERE \"of\" = ? AND state IN ('new', 'linked') AND subject_id {among}"
 )
 _UNBLOCK = Among(
     "UPDATE bindings SET state = 'new', due_at = 0, error = NULL "
     "WHERE connection = ? AND \"of\" = 'interaction' AND state = 'blocked' AND profile_id {among}"
 )
 _CLAIM = Among("UPDATE bindings SET claimed = wanted WHERE id {among}")
-_INSERT = Insert(bindings, _COLUMNS, ignoring=("of", "subject_id", "connection", "object"))
-_UPDATE = Update(
-    bindings,
-    (
-        "profile_id",
-        "remote_id",
-        "version",
-        "seen",
-        "agreed",
-        "held",
-        "applied",
-        "claimed",
-        "state",
-        "due_at",
-        "attempts",
-        "flips",
-        "error",
-    ),
-)
-_OUTCOME = Update(
-    bindings,
-    ("remote_id", "version", "seen", "agreed", "applied", "claimed", "state", "due_at", "attempts", "error"),
-)
-
+_INSERT = Insert(bindings, _ALL.names, ignoring=("of", "subject_id", "connection", "object"))
+_UPDATE = Update(bindings, _KEPT.names)
+_OUTCOME = Update(bindings, _PUSHED.names)
+_WRITING = Update(bindings, _KEPT_WRITING.names)
 
 _make: Callable[..., BindingRow] = BindingRow
+_JSON = [(_ALL.names.index(name), name) for name in _EMPTY]
 
 
 def _binding(row: Any) -> BindingRow:
-    seen, agreed, held = row[8:11]
-    return _make(
-        *row[:8],
-        {} if seen == "{}" else loads(seen),
-        loads(agreed) if agreed else {},
-        loads(held) if held else [],
-        *row[11:],
-        stored=True,
-    )
-
-
-def _values(row: BindingRow) -> Values:
-    return (
-        row.id,
-        row.connection,
-        row.object,
-        row.of,
-        row.subject_id,
-        row.profile_id,
-        row.remote_id,
-        row.version,
-        dumps(row.seen) if row.seen else "{}",
-        dumps(row.agreed) if row.agreed else None,
-        dumps(row.held) if row.held else None,
-        row.wanted,
-        row.applied,
-        row.claimed,
-        row.state,
-        row.due_at,
-        row.attempts,
-        row.flips,
-        row.error,
-    )
-
-
-def _kept(row: BindingRow) -> Values:
-    """The columns of `_UPDATE`, in its order."""
-    return (
-        row.profile_id,
-        row.remote_id,
-        row.version,
-        dumps(row.seen) if row.seen else "{}",
-        dumps(row.agreed) if row.agreed else None,
-        dumps(row.held) if row.held else None,
-        row.applied,
-        row.claimed,
-        row.state,
-        row.due_at,
-        row.attempts,
-        row.flips,
-        row.error,
-    )
-
-
-def _outcome(row: BindingRow) -> Values:
-    """The columns of `_OUTCOME`, in its order."""
-    return (
-        row.remote_id,
-        row.version,
-        dumps(row.seen) if row.seen else "{}",
-        dumps(row.agreed) if row.agreed else None,
-        row.applied,
-        row.claimed,
-        row.state,
-        row.due_at,
-        row.attempts,
-        row.error,
-    )
+    given = list(row)
+    for place, name in _JSON:
+        text = given[place]
+        given[place] = loads(text) if text and text != "{}" else [] if name == "held" else {}
+    return _make(*given, stored=True)

@@ -12,10 +12,14 @@ from sqlalchemy.engine import Connection
 from crocevia.store.json import dumps, loads
 from crocevia.store.tables import commands
 
+SEND = "send"
+HOLDS_UP_ATTEMPTS = 8
+"""A message that has failed so often, over some minutes, does not hold up the later ones of its thread any more."""
+
 
 @define(kw_only=True)
 class CommandRow:
-    """One command. `payload` says what to do; `answer` what came of it."""
+    """One command. `payload` says what to do; `answer` what came of it; `thread` whom it must not overtake."""
 
     id: int
     uid: str
@@ -31,6 +35,8 @@ class CommandRow:
     error: str | None = None
     created_at: int = 0
     changed_at: int = 0
+    urgency: int = 0
+    thread: str | None = None
 
 
 def add(connection: Connection, rows: Iterable[CommandRow]) -> None:
@@ -40,28 +46,61 @@ def add(connection: Connection, rows: Iterable[CommandRow]) -> None:
         connection.execute(sa.insert(commands), values)
 
 
-def due(connection: Connection, name: str, now: int, most: int) -> list[CommandRow]:
-    """Commands to be carried out on a connection now, oldest first."""
+def due(connection: Connection, name: str, now: int, most: int, verbs: Collection[str] = (SEND,)) -> list[CommandRow]:
+    """Commands to be carried out on a connection now: the urgent first, then the oldest.
+
+    One of a thread waits for those before it that are still to be tried again, unless they have been tried often
+    enough to hold up nobody any more.
+    """
+    before = commands.alias("before")
+    held_up = (
+        sa.exists()
+        .where(
+            before.c.connection == commands.c.connection,
+            before.c.thread == commands.c.thread,
+            before.c.id < commands.c.id,
+            sa.text("before.state IN ('pending', 'claimed')"),
+            before.c.due_at > now,
+            before.c.attempts < HOLDS_UP_ATTEMPTS,
+        )
+        .correlate(commands)
+    )
     statement = (
         sa.select(commands)
         .where(
             commands.c.connection == name,
-            sa.text("state IN ('pending', 'claimed')"),
+            sa.text("commands.state IN ('pending', 'claimed')"),
             commands.c.state == "pending",
+            commands.c.verb.in_(list(verbs)),
             commands.c.due_at <= now,
+            sa.or_(commands.c.thread.is_(None), ~held_up),
         )
-        .order_by(commands.c.id)
+        .order_by(commands.c.urgency, commands.c.id)
         .limit(most)
     )
     return [_command(row) for row in connection.execute(statement)]
 
 
-def claimed(connection: Connection, name: str) -> list[CommandRow]:
+def claimed(connection: Connection, name: str, verbs: Collection[str] = (SEND,)) -> list[CommandRow]:
     """Commands that were claimed and never finished: after a crash nobody knows whether they happened."""
     statement = sa.select(commands).where(
-        commands.c.connection == name, sa.text("state IN ('pending', 'claimed')"), commands.c.state == "claimed"
+        commands.c.connection == name,
+        sa.text("state IN ('pending', 'claimed')"),
+        commands.c.state == "claimed",
+        commands.c.verb.in_(list(verbs)),
     )
     return [_command(row) for row in connection.execute(statement)]
+
+
+def doubtful(connection: Connection, name: str) -> list[CommandRow]:
+    """Sends of which nobody knows whether they went out, oldest first; those that are made again among them."""
+    mine = commands.c.connection == name, commands.c.verb == SEND
+    parked = sa.select(commands).where(*mine, sa.text("state = 'unknown'"))
+    again = sa.select(commands).where(
+        *mine, sa.text("state IN ('pending', 'claimed')"), commands.c.error == "OutcomeUnknownError"
+    )
+    found = [_command(row) for statement in (parked, again) for row in connection.execute(statement)]
+    return sorted(found, key=lambda row: row.id)
 
 
 def by_uids(connection: Connection, uids: Collection[str]) -> dict[str, CommandRow]:
@@ -108,6 +147,8 @@ def _command(row: Any) -> CommandRow:
         error=row.error,
         created_at=row.created_at,
         changed_at=row.changed_at,
+        urgency=row.urgency,
+        thread=row.thread,
     )
 
 
@@ -127,4 +168,6 @@ def _values(row: CommandRow) -> dict[str, Any]:
         "error": row.error,
         "created_at": row.created_at,
         "changed_at": row.changed_at,
+        "urgency": row.urgency,
+        "thread": row.thread,
     }

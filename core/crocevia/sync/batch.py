@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from crocevia.model import ContactPoint
 from crocevia.store import announcements, bindings, books, commands, dead, decisions, interactions, journal, profiles
 from crocevia.store.announcements import Announcement
-from crocevia.store.bindings import BindingRow
+from crocevia.store.bindings import LIVE, BindingRow
 from crocevia.store.commands import CommandRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.decisions import Decision, Review
@@ -120,7 +120,9 @@ class Batch:
 
     # --- wanting ----------------------------------------------------------------------------------------------------
 
-    def bind_new(self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None) -> None:
+    def bind_new(
+        self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None, urgency: int = LIVE
+    ) -> None:
         """Want records of subjects `(subject id, profile id)` on every connection that has none yet."""
         targets = self._targets.get(of)
         if targets is None:
@@ -137,6 +139,7 @@ class Batch:
                         of=of,
                         subject_id=subject,
                         profile_id=profile,
+                        urgency=urgency,
                     )
                 )
 

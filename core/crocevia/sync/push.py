@@ -191,7 +191,7 @@ class Push:
             bindings.save(connection, settled)
             unknown = [_letter(row, self._interrupted(row)) for row in settled if row.state == "unknown"]
             dead.bury(connection, ids, unknown, self.world.now_us())
-            bindings.claim(connection, [one.row.id for one in wanted])
+            bindings.claim(connection, [one.row for one in wanted])
         faults.reach("push.claimed")
 
     def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:

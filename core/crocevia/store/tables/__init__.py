@@ -13,7 +13,16 @@ from crocevia.store.tables.judged import decisions, reviews
 from crocevia.store.tables.log import aliases, interactions, revisions
 from crocevia.store.tables.metadata import Id, metadata
 from crocevia.store.tables.people import claims, profiles
-from crocevia.store.tables.running import announcements, connections, counters, dead, leases, listeners, tallies
+from crocevia.store.tables.running import (
+    announcements,
+    budgets,
+    connections,
+    counters,
+    dead,
+    leases,
+    listeners,
+    tallies,
+)
 from crocevia.store.tables.work import bindings, commands
 
 __all__ = [
@@ -21,6 +30,7 @@ __all__ = [
     "aliases",
     "announcements",
     "bindings",
+    "budgets",
     "claims",
     "commands",
     "connections",

@@ -24,8 +24,19 @@ connections = Table(
     Column("changed_at", BigInteger, nullable=False),
     Column("last_in_at", BigInteger),
     Column("last_out_at", BigInteger),
+    Column("flow", Text),
 )
-"""`state`: running, paused (by a person), or unhealthy (credentials or vendor; `reason` says which)."""
+"""`state`: running, paused (by a person), or unhealthy (credentials or vendor; `reason` says which). `flow`: what is
+held back and why, as its lane last said: breakers that are open, the budget of calls."""
+
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("account", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("taken", BigInteger, nullable=False),
+)
+"""Calls taken of an account's allowance since the window began; taken in blocks, before they are made."""
 
 leases = Table(
     "leases",

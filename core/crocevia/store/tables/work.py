@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, Table, Text, UniqueConstraint, column, text
+from sqlalchemy import BigInteger, Column, Index, Integer, SmallInteger, Table, Text, UniqueConstraint, column, text
 
 from crocevia.store.tables.metadata import Id, metadata, row_id
 
@@ -28,6 +28,8 @@ bindings = Table(
     Column("attempts", Integer, nullable=False),
     Column("flips", Integer, nullable=False),
     Column("error", Text),
+    Column("urgency", SmallInteger, nullable=False, server_default=text("1")),
+    Column("writing", Text),
     UniqueConstraint("of", "subject_id", "connection", "object"),
 )
 """Our record and one CRM record.
@@ -49,11 +51,19 @@ Index(
     "bindings_pending",
     bindings.c.connection,
     bindings.c.of,
+    bindings.c.urgency,
     bindings.c.id,
     sqlite_where=text("wanted > applied AND state IN ('new', 'linked')"),
     postgresql_where=text("wanted > applied AND state IN ('new', 'linked')"),
 )
 Index("bindings_profile", bindings.c.profile_id)
+Index(
+    "bindings_unknown",
+    bindings.c.connection,
+    bindings.c.due_at,
+    sqlite_where=text("state = 'unknown'"),
+    postgresql_where=text("state = 'unknown'"),
+)
 
 commands = Table(
     "commands",
@@ -72,12 +82,31 @@ commands = Table(
     Column("error", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("changed_at", BigInteger, nullable=False),
+    Column("urgency", SmallInteger, nullable=False, server_default=text("0")),
+    Column("thread", Text),
 )
-"""Things to be done once. `state`: pending, claimed, done, unknown, refused, dead. `uid` is the operation key."""
+"""Things to be done once. `state`: pending, claimed, done, unknown, refused, dead. `uid` is the operation key.
+`thread`: those of one conversation go out in order; null: in any."""
+_OPEN = text("state IN ('pending', 'claimed')")
 Index(
     "commands_open",
     commands.c.connection,
+    commands.c.urgency,
     commands.c.id,
-    sqlite_where=text("state IN ('pending', 'claimed')"),
-    postgresql_where=text("state IN ('pending', 'claimed')"),
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+Index(
+    "commands_thread",
+    commands.c.connection,
+    commands.c.thread,
+    commands.c.id,
+    sqlite_where=_OPEN,
+    postgresql_where=_OPEN,
+)
+Index(
+    "commands_unknown",
+    commands.c.connection,
+    sqlite_where=text("state = 'unknown'"),
+    postgresql_where=text("state = 'unknown'"),
 )
