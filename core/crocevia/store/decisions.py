@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from crocevia.store.database import Store
 from crocevia.store.ids import RowIds
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Among, selecting
 from crocevia.store.tables import decisions, reviews
 
 
@@ -67,41 +68,95 @@ def record(connection: Connection, ids: RowIds, rows: Sequence[Decision]) -> Non
         )
 
 
-def of_field(connection: Connection, profile_id: int, field: str) -> list[dict[str, Any]]:
-    """Decisions about one field of a profile, newest first."""
+def of_field(connection: Connection, profile_id: int, field: str, since: int = 0) -> list[dict[str, Any]]:
+    """Decisions about one field of a profile, alone or together with others, newest first."""
     statement = (
         sa.select(decisions)
-        .where(decisions.c.profile_id == profile_id, decisions.c.field == field)
+        .where(decisions.c.profile_id == profile_id, decisions.c.at >= since)
         .order_by(decisions.c.id.desc())
     )
-    return [
-        {**row._mapping, "base": loads(row.base), "ours": loads(row.ours), "theirs": loads(row.theirs)}  # noqa: SLF001 - SQLAlchemy's public name
-        for row in connection.execute(statement)
-    ]
+    return [_decided(row) for row in connection.execute(statement) if field in row.field.split(", ")]
+
+
+def of_binding(connection: Connection, profile_id: int, binding_id: int, since: int) -> list[dict[str, Any]]:
+    """Decisions about one record of a profile since a time, newest first."""
+    statement = (
+        sa.select(decisions)
+        .where(
+            decisions.c.profile_id == profile_id, decisions.c.binding_id == binding_id, decisions.c.at >= since
+        )
+        .order_by(decisions.c.id.desc())
+    )
+    return [_decided(row) for row in connection.execute(statement)]
+
+
+def _decided(row: Any) -> dict[str, Any]:
+    return {**row._mapping, "base": loads(row.base), "ours": loads(row.ours), "theirs": loads(row.theirs)}  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def review(store: Store, connection: Connection, ids: RowIds, rows: Sequence[Review]) -> None:
-    """Put entries in the review queue; one that is there already is left as it is."""
-    if rows:
+    """Put entries in the review queue; one that is open already is told the newest, and stays where it is in line.
+
+    One that ended is another entry: what is asked again is asked anew.
+    """
+    if not rows:
+        return
+    insert = store.insert(reviews)
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["kind", "connection", "subject"],
+            index_where=reviews.c.state == sa.text("'open'"),
+            set_={"data": insert.excluded.data, "profile_id": insert.excluded.profile_id},
+        ),
+        [
+            {
+                "id": next(ids),
+                "kind": row.kind,
+                "connection": row.connection,
+                "subject": row.subject,
+                "profile_id": row.profile_id,
+                "data": dumps(row.data),
+                "state": "open",
+                "at": row.at,
+            }
+            for row in rows
+        ],
+    )
+
+
+def end(connection: Connection, ids: Collection[int], *, at: int, by: str, choice: str) -> None:
+    """End entries; they stay, with who ended them and how."""
+    if ids:
         connection.execute(
-            store.insert(reviews).on_conflict_do_nothing(index_elements=["kind", "connection", "subject"]),
-            [
-                {
-                    "id": next(ids),
-                    "kind": row.kind,
-                    "connection": row.connection,
-                    "subject": row.subject,
-                    "profile_id": row.profile_id,
-                    "data": dumps(row.data),
-                    "state": "open",
-                    "at": row.at,
-                }
-                for row in rows
-            ],
+            sa.update(reviews)
+            .where(reviews.c.id.in_(ids), reviews.c.state == "open")
+            .values(state="ended", ended_at=at, ended_by=by, choice=choice)
         )
 
 
 def open_reviews(connection: Connection, most: int = 1000) -> list[dict[str, Any]]:
     """The open entries, oldest first."""
     statement = sa.select(reviews).where(reviews.c.state == "open").order_by(reviews.c.id).limit(most)
-    return [{**row._mapping, "data": loads(row.data)} for row in connection.execute(statement)]  # noqa: SLF001 - as above
+    return [_review(row) for row in connection.execute(statement)]
+
+
+def find_review(connection: Connection, entry: int) -> dict[str, Any] | None:
+    """One entry, open or ended; None where there is none."""
+    row = connection.execute(sa.select(reviews).where(reviews.c.id == entry)).one_or_none()
+    return None if row is None else _review(row)
+
+
+def open_of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[dict[str, Any]]:
+    """The open entries about these profiles, oldest first."""
+    found = [_review(row) for row in _OF_PROFILES.rows(connection, profile_ids)]
+    return sorted(found, key=lambda row: int(row["id"]))
+
+
+_OF_PROFILES = Among(selecting(reviews) + " WHERE state = 'open' AND profile_id {among}")
+_COLUMNS = tuple(column.name for column in reviews.c)
+
+
+def _review(row: Any) -> dict[str, Any]:
+    found = dict(zip(_COLUMNS, row, strict=True))
+    found["data"] = loads(found["data"])
+    return found

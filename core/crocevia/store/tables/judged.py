@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Table, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, Table, Text, text
 
 from crocevia.store.tables.metadata import Id, metadata, row_id
 
@@ -22,6 +22,8 @@ decisions = Table(
     Column("why", Text, nullable=False),
     Index("decisions_profile", "profile_id", "field"),
 )
+"""`field`: one of our fields, or several with a comma between, where they are judged together. `connection`: whose
+change it was about; `person` for what somebody chose."""
 
 reviews = Table(
     "reviews",
@@ -34,5 +36,21 @@ reviews = Table(
     Column("data", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
-    UniqueConstraint("kind", "connection", "subject"),
+    Column("ended_at", BigInteger),
+    Column("ended_by", Text),
+    Column("choice", Text),
+    Index("reviews_profile", "profile_id"),
+)
+"""`state`: open, or ended by `ended_by` with `choice`: a person's, or "agreed" when both sides came to hold the same.
+
+One open entry for one (kind, connection, subject); those that ended stay, and the same may be asked again.
+"""
+Index(
+    "reviews_open",
+    reviews.c.kind,
+    reviews.c.connection,
+    reviews.c.subject,
+    unique=True,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
 )
