@@ -28,6 +28,8 @@ PERSONAL = {
     "dead",
     "announcements",
     "journal_subjects",
+    "merges",
+    "claim_aliases",
 }
 """Tables whose rows may say something about a customer. `journal` is keyed through `journal_subjects`, since one raw
 may tell of several people; a `parked` row names its raw and is drained."""
@@ -42,6 +44,8 @@ IMPERSONAL = {
     "tallies",
     "connections",
     "leases",
+    "moved",
+    "apart",
     "budgets",
 }
 

@@ -2,8 +2,8 @@
 
 Each row that holds personal data carries the profile's id, so that export and erasure are queries:
 `profiles`, `claims`, `interactions`, `revisions`, `bindings` (seen values), `commands`, `decisions`, `reviews`,
-`dead`, `announcements`, and for raws, which may tell of several people, `journal_subjects`. `parked` rows name
-their raw; they are drained or reviewed, never history.
+`dead`, `announcements`, `merges` (`loser_id` too), `claim_aliases`, and for raws, which may tell of several people,
+`journal_subjects`. `parked` rows name their raw; they are drained or reviewed, never history.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from crocevia.store.tables.inbox import cursors, journal, journal_subjects, park
 from crocevia.store.tables.judged import decisions, reviews
 from crocevia.store.tables.log import aliases, interactions, revisions
 from crocevia.store.tables.metadata import Id, metadata
-from crocevia.store.tables.people import claims, profiles
+from crocevia.store.tables.people import apart, claim_aliases, claims, merges, moved, profiles
 from crocevia.store.tables.running import (
     announcements,
     budgets,
@@ -29,8 +29,10 @@ __all__ = [
     "Id",
     "aliases",
     "announcements",
+    "apart",
     "bindings",
     "budgets",
+    "claim_aliases",
     "claims",
     "commands",
     "connections",
@@ -43,7 +45,9 @@ __all__ = [
     "journal_subjects",
     "leases",
     "listeners",
+    "merges",
     "metadata",
+    "moved",
     "parked",
     "profiles",
     "reviews",
