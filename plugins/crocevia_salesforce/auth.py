@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -13,11 +14,13 @@ from attrs import frozen
 from crocevia import Answer, Http, Secret
 from crocevia.errors import AuthError, RemoteError, RetryableError, ThrottledError
 from crocevia_salesforce.settings import Settings
+from crocevia_salesforce.vault import Vault
 
 _JWT_LIFE = timedelta(minutes=3)
 _NEXT_STEP: dict[str, str] = {
     "invalid_client_id": "client_id is not that of an app of this org",
     "invalid_client": "client_secret is wrong, or the app does not allow this login",
+    "redirect_uri_mismatch": "the refresh token was granted for another app",
     "app_not_found": "the org has no app with this client_id; an external client app wants audience = its My Domain",
     "invalid_app_access": "allow the integration user in the app's policies (permission set or profile)",
     "invalid_grant": "the app, user, key or token is not accepted: look at the app's policies, the user's login "
@@ -28,6 +31,20 @@ _NEXT_STEP: dict[str, str] = {
     "invalid_scope": "give the app the scopes api and refresh_token",
 }
 """Source: Salesforce Help, "OAuth 2.0 Authorization Errors", read 2026-10; `app_not_found`: simstudioai/sim PR 6508."""
+_GRANT_STEP: dict[str, str] = {
+    "approved": "in the app's policies choose 'Admin approved users are pre-authorized', and give the integration user "
+    "the app's permission set or profile",
+    "client credentials user": "choose the integration user as run-as user of the app's client credentials flow",
+    "on this domain": "set instance_url to the org's My Domain",
+    "audience": "set audience to the org's My Domain, or to https://login.salesforce.com for an older connected app",
+    "invalid assertion": "private_key is not that of the certificate in the app",
+    "authorization code": "the assertion had ended on its way: set this machine's clock",
+    "refresh token": "it was used up or revoked: let the user authorise the app anew and set the new refresh_token, "
+    "with token_file where the app rotates them",
+    "ip restricted": "relax the login IP ranges of the app and of the user's profile for this machine",
+    "inactive": "the integration user or the org is inactive",
+}
+"""`invalid_grant` means many things; its description tells which. Source: as above."""
 
 
 @frozen
@@ -39,12 +56,15 @@ class Token:
 
 
 class Tokens:
-    """Holds the current token. Threads that find it expired together cause one login.
+    """Holds the current token. Threads that find it expired together cause one login; processes too, with a vault.
+
+    Attributes:
+        rotates: Whether the app was seen to give a new refresh token with each use.
 
     Args:
         settings: Which login, and its secrets.
         http: Calls of the connection.
-        now: The wall clock, for the JWT's expiry.
+        now: The wall clock, for the JWT's expiry and the age of kept tokens.
     """
 
     def __init__(self, settings: Settings, http: Http, now: Callable[[], datetime]) -> None:
@@ -54,6 +74,9 @@ class Tokens:
         self._lock = threading.Lock()
         self._token: Token | None = None
         self._refresh_token = settings.refresh_token
+        self._vault = _vault(settings, http.connection)
+        self._unkept = False
+        self.rotates = False
 
     def current(self) -> Token:
         """The token in use; the first call logs in. Raises what `renew` raises."""
@@ -78,7 +101,28 @@ class Tokens:
                 return Token(settings.session_id, settings.instance_url)
             msg = f"{self._http.connection}: the session has ended and cannot be renewed: set another session_id"
             raise AuthError(msg, code="INVALID_SESSION_ID", status=401)
+        if settings.login == "refresh token" and self._vault is not None:
+            with self._vault.held():
+                return self._refreshed(self._vault)
         return self._ask(self._form())
+
+    def _refreshed(self, vault: Vault) -> Token:
+        """The token of another process that was quicker, or a new one, kept before it is used."""
+        kept = None if self._unkept else vault.read()
+        if kept is not None:
+            known = self._token.access.reveal() if self._token else None
+            if kept.access != known and kept.is_fresh(self._now()):
+                return Token(Secret(kept.access), kept.instance_url)
+            self._refresh_token = Secret(kept.refresh)
+        token = self._ask(self._form())
+        self._unkept = True  # until it is: what the file holds is spent
+        vault.keep(self._spendable(), token.access.reveal(), token.instance_url, self._now())
+        self._unkept = False
+        return token
+
+    def _spendable(self) -> str:
+        assert self._refresh_token is not None  # noqa: S101 - Settings refuse this login without one
+        return self._refresh_token.reveal()
 
     def _form(self) -> dict[str, str]:
         settings = self._settings
@@ -92,8 +136,7 @@ class Tokens:
             form["client_secret"] = settings.client_secret.reveal()
         if settings.login == "client credentials":
             return {**form, "grant_type": "client_credentials"}
-        assert self._refresh_token is not None  # noqa: S101 - Settings refuse this login without one
-        return {**form, "grant_type": "refresh_token", "refresh_token": self._refresh_token.reveal()}
+        return {**form, "grant_type": "refresh_token", "refresh_token": self._spendable()}
 
     def _assertion(self, settings: Settings) -> str:
         claims = {
@@ -115,7 +158,8 @@ class Tokens:
         body = _body(answer)
         if not answer.ok or "access_token" not in body:
             raise self._refusal(answer, body)
-        if rotated := body.get("refresh_token"):
+        if (rotated := body.get("refresh_token")) and self._settings.login == "refresh token":
+            self.rotates = self.rotates or rotated != form["refresh_token"]
             self._refresh_token = Secret(rotated)
         return Token(
             Secret(body["access_token"]), (body.get("instance_url") or self._settings.instance_url).rstrip("/")
@@ -133,7 +177,15 @@ class Tokens:
                 f"{said}: too many logins", after=timedelta(minutes=1), code=code, status=answer.status
             )
         step = _NEXT_STEP.get(str(code), "look at the user's login history in the org")
+        if code == "invalid_grant":
+            step = next((told for words, told in _GRANT_STEP.items() if words in detail.lower()), step)
         return AuthError(f"{said} ({code}): {step}, then `crocevia check`", code=code, status=answer.status)
+
+
+def _vault(settings: Settings, connection: str) -> Vault | None:
+    if settings.token_file is None or settings.token_key is None or settings.refresh_token is None:
+        return None
+    return Vault(Path(settings.token_file).expanduser(), settings.token_key, connection, settings.refresh_token)
 
 
 def _body(answer: Answer) -> dict[str, Any]:

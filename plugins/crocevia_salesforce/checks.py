@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from crocevia import Finding
 from crocevia.errors import RemoteError
 from crocevia.mapping import ObjectMapping
+from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.schemas import Schema, Schemas
 from crocevia_salesforce.settings import Settings
 from crocevia_salesforce.transport import Transport
@@ -17,7 +18,7 @@ _USAGE_WARNING = 0.8
 
 
 def check(
-    transport: Transport, schemas: Schemas, mappings: Sequence[ObjectMapping], settings: Settings
+    transport: Transport, tokens: Tokens, schemas: Schemas, mappings: Sequence[ObjectMapping], settings: Settings
 ) -> Iterator[Finding]:
     """Log in, then one finding for each thing that an org can lack. About one call an object."""
     login = f"login by {settings.login}"
@@ -32,12 +33,20 @@ def check(
     except RemoteError as error:
         yield Finding(level="problem", what=login, do=str(error))
         return
-    yield Finding(level="ok", what=login)
+    yield _kept(tokens, settings) or Finding(level="ok", what=login)
     yield Finding(level="ok", what=f"api_version {settings.api_version}")
     for mapping in mappings:
         yield from _object(schemas, mapping)
     if transport.usage is not None:
         yield _usage(transport.usage.used, transport.usage.limit)
+
+
+def _kept(tokens: Tokens, settings: Settings) -> Finding | None:
+    """A warning where a restart would find the refresh token spent."""
+    if not tokens.rotates or settings.token_file is not None:
+        return None
+    step = "the app rotates refresh tokens: set token_file and token_key, or switch rotation off in the app"
+    return Finding(level="warning", what="refresh_token", do=step)
 
 
 def _object(schemas: Schemas, mapping: ObjectMapping) -> Iterable[Finding]:

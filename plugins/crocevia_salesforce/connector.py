@@ -73,7 +73,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
 
     def check(self) -> Iterable[Finding]:
         """Log in, and look at version, objects, permissions and our fields on them."""
-        return checks.check(self._transport, self._schemas, self.mappings(), self.settings)
+        return checks.check(self._transport, self._tokens, self._schemas, self.mappings(), self.settings)
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """Read a page of changes: one event a row."""

@@ -117,6 +117,12 @@ def _auth(step: str) -> Decide:
     return lambda refusal, where: AuthError(where.say(refusal, step), **_facts(refusal, where))
 
 
+def _session(refusal: Refusal, where: Circumstances) -> RemoteError:
+    if "not valid for use with" in refusal.message:
+        return _auth("give the app the OAuth scope 'Manage user data via APIs (api)'")(refusal, where)
+    return _auth("the session is not accepted, also after a new login")(refusal, where)
+
+
 def _gone(refusal: Refusal, where: Circumstances) -> RemoteError:
     return GoneError(where.say(refusal, "deleted, or merged into another record"), **_facts(refusal, where))
 
@@ -178,7 +184,9 @@ TABLE: dict[str, Decide] = {
     "ALL_OR_NONE_OPERATION_ROLLED_BACK": _retry("it was rolled back with another record of the same call"),
     "REQUEST_LIMIT_EXCEEDED": _limit,
     "STORAGE_LIMIT_EXCEEDED": _throttle("the org's storage is full; the queue is kept", _STORAGE_FULL),
-    "INVALID_SESSION_ID": _auth("the session is not accepted, also after a new login"),
+    "INVALID_SESSION_ID": _session,
+    "INVALID_AUTH_HEADER": _auth("the token is not accepted: instance_url is another org's"),
+    "FUNCTIONALITY_NOT_ENABLED": _auth("the org has this feature not enabled for the API"),
     "API_DISABLED_FOR_ORG": _auth("the org's edition or the user's profile has no API access ('API Enabled')"),
     "API_CURRENTLY_DISABLED": _auth("the API is switched off for this user"),
     "CLIENT_NOT_ACCESSIBLE_FOR_USER": _auth("allow the integration user in the app's policies"),

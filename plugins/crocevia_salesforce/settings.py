@@ -11,6 +11,7 @@ from attrs import field, frozen, validators
 
 from crocevia import Secret
 from crocevia.errors import ConfigError
+from crocevia_salesforce.vault import SHORTEST_KEY
 
 Login = Literal["client credentials", "jwt bearer", "refresh token", "session id"]
 
@@ -45,6 +46,8 @@ class Settings:
         audience: `aud` of the JWT; None: the My Domain. Older connected apps take
             `"https://login.salesforce.com"` or `"https://test.salesforce.com"`, external client apps do not.
         refresh_token: For `"refresh token"`.
+        token_file: Where the refresh token in use is kept, sealed, for apps that rotate it; None: in memory alone.
+        token_key: At least 32 characters of chance (`openssl rand -base64 32`) that seal `token_file`.
         session_id: For `"session id"`.
         api_version: Pinned; `crocevia check` says whether the org still serves it.
         key_field: External id field (text, unique, case-sensitive) on every mapped object.
@@ -65,6 +68,8 @@ class Settings:
     private_key: Secret | None = None
     audience: str | None = None
     refresh_token: Secret | None = None
+    token_file: str | None = None
+    token_key: Secret | None = None
     session_id: Secret | None = None
     api_version: str = "62.0"
     key_field: str = "Crocevia_Key__c"
@@ -91,9 +96,19 @@ class Settings:
             problems.append(
                 "instance_url: expected the org's My Domain, as client credentials need it, got a login host"
             )
+        problems += self._unsealed()
         if not _VERSION.fullmatch(self.api_version):
             problems.append(f"api_version: expected one such as '62.0', got {self.api_version!r}")
         if self.region is not None and self.region not in phonenumbers.SUPPORTED_REGIONS:
             problems.append(f"region: expected an ISO country in capitals, such as 'IT', got {self.region!r}")
         if problems:
             raise ConfigError(*problems)
+
+    def _unsealed(self) -> list[str]:
+        """What is missing for a token to be kept."""
+        if self.token_file is None:
+            return []
+        if self.token_key is None or len(self.token_key.reveal()) < SHORTEST_KEY:
+            got = "nothing" if self.token_key is None else "a shorter one"
+            return [f"token_key: expected {SHORTEST_KEY} characters of chance (openssl rand -base64 32), got {got}"]
+        return []

@@ -26,6 +26,7 @@ _VERSIONED = re.compile(r"/services/data/v(\d\d)\.0(?:/(.*))?\Z")
 _ASYNC = re.compile(r"/services/async/\d\d\.0/")
 _JSON_IS_FINE = re.compile(r"json|\*/\*|application/\*|csv|\A\s*\Z", re.IGNORECASE)
 _ERROR = 400
+_OAUTH = "/services/oauth2/"
 _log = logging.getLogger(__name__)
 
 
@@ -75,8 +76,8 @@ def respond(org: Org, call: Call) -> Outcome:
             _check_limits(org, call)
         if version:
             _check_accept(call)
-        _check_faults(org, call)
-        answer = route.handler(org, evolve(call, version=version), **names)
+        _check_faults(call)
+        answer = _refused_login(call) or route.handler(org, evolve(call, version=version), **names)
     except ApiError as error:
         answer = error_answer(error, call)
     except Exception:  # noqa: BLE001  # a fault of the simulator itself must look like one to the client, and be logged
@@ -115,10 +116,20 @@ def _check_accept(call: Call) -> None:
         raise refuse(406, "NOT_ACCEPTABLE", f"{call.headers['accept']} is not simulated; JSON is")
 
 
-def _check_faults(org: Org, call: Call) -> None:
-    del org
+def _check_faults(call: Call) -> None:
     if "lock" in call.faults:
         raise refuse(500, "UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access to this record")
+    refused = call.faults.get("refused")
+    if refused is not None and not call.path.startswith(_OAUTH):
+        raise refuse(refused.status, refused.code, refused.message)
+
+
+def _refused_login(call: Call) -> Answer | None:
+    """Return the refusal of a token request, in the two words that OAuth has."""
+    refused = call.faults.get("refused")
+    if refused is None or not call.path.startswith(_OAUTH):
+        return None
+    return Answer(refused.status, {"error": refused.code, "error_description": refused.message})
 
 
 def subrequest(org: Org, call: Call, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:

@@ -12,6 +12,7 @@ from attrs import define, field, fields_dict, frozen
 ROW_KINDS = frozenset({"row_lock", "row_error"})
 KINDS = {
     "lock": "the whole request fails with UNABLE_TO_LOCK_ROW",
+    "refused": "the whole request is refused with `status`, `code` and `message`",
     "unavailable": "503 with an HTML page",
     "server_error": "500 without a body",
     "not_acceptable": "406 from the edge, without JSON",
@@ -43,8 +44,9 @@ class FaultRule:
         after: Matches to leave alone first.
         times: How often at most; None without end.
         seconds: Of ``slow`` and ``late_commit``.
-        code: Of ``row_error``.
-        message: Of ``row_error``.
+        code: Of ``row_error`` and ``refused``.
+        message: Of ``row_error`` and ``refused``.
+        status: HTTP status of ``refused``.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class FaultRule:
     seconds: float = 0.0
     code: str = "UNKNOWN_EXCEPTION"
     message: str = "An unexpected error occurred."
+    status: int = 400
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> FaultRule:

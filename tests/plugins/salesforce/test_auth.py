@@ -1,9 +1,12 @@
 """Logging in: each way, its mistakes, and one renewal for all threads."""
 
+import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,9 +16,12 @@ from crocevia import Secret
 from crocevia.config import load_settings
 from crocevia.errors import AuthError, ConfigError, RetryableError
 from crocevia.plugins import load_plugins
+from crocevia.testing import FakeClock
 from crocevia_salesforce import Salesforce, Settings
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
 from tests.plugins.salesforce.conftest import Connect
+
+KEY = "as many characters of chance as one wants"
 
 
 def logins(org: Simulator) -> int:
@@ -77,7 +83,7 @@ def test_a_jwt_is_signed_for_the_my_domain(jwt_org: Simulator, private_key: rsa.
 def test_a_key_that_is_none_and_one_of_another_app_are_told_apart(jwt_org: Simulator) -> None:
     """Before the org is asked, and after."""
     other = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    for key, reason in ((Secret("no key"), "not a PEM private RSA key"), (pem(other), "look at the app's policies")):
+    for key, reason in ((Secret("no key"), "not a PEM private RSA key"), (pem(other), "certificate in the app")):
         settings = Settings(
             instance_url=jwt_org.url, login="jwt bearer", client_id="crocevia", username="u@x.example", private_key=key
         )
@@ -94,6 +100,166 @@ def test_a_rotating_refresh_token_is_followed(org: Simulator, connect: Connect) 
         org.admin.expire_sessions()
 
     assert logins(org) == 3
+
+
+def test_twenty_threads_with_a_rotating_token_refresh_once(org: Simulator, connect: Connect, tmp_path: Path) -> None:
+    """A second refresh with the same token would end the chain for good; the token that came is on disk before use."""
+    first = org.org.sessions.refresh_token(org.org.integration_user)
+    vault = {"token_file": str(tmp_path / "token"), "token_key": Secret(KEY)}
+    given = {"login": "refresh token", "refresh_token": Secret(first), "client_secret": None, **vault}
+    salesforce = connect(**given)
+    salesforce.describe("Contact")
+    org.admin.expire_sessions()
+    before, barrier = logins(org), threading.Barrier(20)
+
+    def describe(_: int) -> int:
+        barrier.wait(timeout=10)
+        return len(salesforce.describe("Contact").fields)
+
+    with ThreadPoolExecutor(20) as pool:
+        counts = list(pool.map(describe, range(20)))
+
+    assert len(counts) == 20
+    assert logins(org) - before == 1
+
+
+def rotating(org: Simulator, connect: Connect, file: Path, **more: Any) -> Callable[[], Salesforce]:
+    """Makes connectors of processes that share the settings' first token and the sealed file."""
+    first = Secret(org.org.sessions.refresh_token(org.org.integration_user))
+    given = {"login": "refresh token", "refresh_token": first, "client_secret": None, "token_key": Secret(KEY)}
+    return lambda: connect(**{**given, "token_file": str(file), **more})
+
+
+def test_a_rotated_token_outlives_the_process_sealed(org: Simulator, connect: Connect, tmp_path: Path) -> None:
+    """The next process goes on where the last one was killed; the file is the owner's alone and shows nothing."""
+    file, clock = tmp_path / "salesforce.token", FakeClock()
+    process = rotating(org, connect, file, clock=clock)
+    for _ in range(3):
+        process().describe("Contact")
+        clock.advance(timedelta(hours=1))
+        org.admin.expire_sessions()
+    tokens = [row[0] for row in org.org.database.execute("SELECT token FROM sim_sessions")]
+
+    assert logins(org) == 3
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(tokens) == 1
+    assert tokens[0].encode() not in file.read_bytes()
+
+
+def test_a_process_that_comes_beside_uses_the_token_of_the_other(
+    org: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    """`crocevia check` beside the daemon neither logs in again nor takes the daemon's refresh token away."""
+    process = rotating(org, connect, tmp_path / "token")
+    daemon, command = process(), process()
+    daemon.describe("Contact")
+    command.describe("Contact")
+    once = logins(org)
+    org.admin.expire_sessions()
+    command.describe("Contact")
+    daemon.describe("Contact")
+
+    assert (once, logins(org)) == (1, 2)
+
+
+def test_a_token_that_a_person_grants_anew_is_used(org: Simulator, connect: Connect, tmp_path: Path) -> None:
+    """What the file holds descends from the old one, and is overlooked."""
+    rotating(org, connect, tmp_path / "token")().describe("Contact")
+    org.org.database.execute("DELETE FROM sim_sessions")
+
+    with pytest.raises(AuthError, match="authorise the app anew"):
+        rotating(org, connect, tmp_path / "token", refresh_token=Secret("revoked"))().describe("Contact")
+    assert rotating(org, connect, tmp_path / "token")().describe("Contact").fields
+
+
+def test_another_key_and_another_connection_do_not_open_the_file(
+    org: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    """And nothing is asked of the org: its chain of tokens stays whole."""
+    file = tmp_path / "token"
+    process = rotating(org, connect, file)
+    process().describe("Contact")
+    before = logins(org)
+    other = rotating(org, connect, file, token_key=Secret("another key of more than 32 characters"))
+    torn = file.read_bytes()[:-1]
+
+    with pytest.raises(AuthError, match="does not open with token_key"):
+        other().describe("Contact")
+    file.write_bytes(torn)
+    with pytest.raises(AuthError, match="does not open with token_key"):
+        process().describe("Contact")
+    assert logins(org) == before
+
+
+def test_a_disk_that_is_full_costs_no_token(
+    org: Simulator, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The token that came is not used before it is kept, and not forgotten either: the next try goes on with it."""
+    process = rotating(org, connect, tmp_path / "token")
+    salesforce = process()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", full)
+        with pytest.raises(AuthError, match="No space left on device"):
+            salesforce.describe("Contact")
+    assert salesforce.describe("Contact").fields
+    assert process().describe("Contact").fields
+
+
+def test_a_folder_that_cannot_be_written_is_told_before_a_token_is_spent(
+    org: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    """The refresh token of the settings is still good afterwards."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(AuthError, match="cannot be written"):
+        rotating(org, connect, tmp_path / "file" / "token")().describe("Contact")
+    assert logins(org) == 0
+
+
+REFUSED_LOGINS = (
+    ("invalid_grant", "user hasn't approved this consumer", "pre-authorized"),
+    ("invalid_grant", "no client credentials user enabled", "run-as user"),
+    ("invalid_grant", "request not supported on this domain", "instance_url"),
+    ("invalid_grant", "audience is invalid", "set audience"),
+    ("invalid_grant", "invalid assertion", "certificate in the app"),
+    ("invalid_grant", "expired authorization code", "clock"),
+    ("invalid_grant", "expired access/refresh token", "authorise the app anew"),
+    ("invalid_grant", "ip restricted", "IP ranges"),
+    ("invalid_grant", "inactive user", "inactive"),
+    ("invalid_grant", "authentication failure", "app's policies"),
+    ("app_not_found", "External client app is not installed in this org", "no app with this client_id"),
+    ("invalid_app_access", "user is not admin approved to access this app", "allow the integration user"),
+    ("unsupported_grant_type", "grant type not supported", "switch the flow on"),
+    ("invalid_scope", "the requested scope is not allowed", "scopes api"),
+)
+
+
+def test_check_tells_which_setting_of_the_app_is_missing(org: Simulator, salesforce: Salesforce) -> None:
+    """By the code, and by the description where the code means many things."""
+    told = []
+    for code, description, _ in REFUSED_LOGINS:
+        org.admin.set_faults([{"kind": "refused", "route": "oauth2/token", "code": code, "message": description}])
+        told += list(salesforce.check())
+
+    assert {(finding.level, finding.what) for finding in told} == {("problem", "login by client credentials")}
+    for finding, (code, _, step) in zip(told, REFUSED_LOGINS, strict=True):
+        assert step in finding.do
+        assert code in finding.do
+
+
+def test_check_warns_of_tokens_that_rotate_and_are_not_kept(org: Simulator, connect: Connect, tmp_path: Path) -> None:
+    """After a restart the settings' token would be spent."""
+    loose = rotating(org, connect, tmp_path / "token", token_file=None)()
+    kept = rotating(org, connect, tmp_path / "token")()
+
+    warned = [finding.what for finding in loose.check() if finding.level == "warning"]
+
+    assert warned == ["refresh_token"]
+    assert [finding for finding in kept.check() if finding.level == "warning"] == []
 
 
 def test_a_session_id_is_used_and_cannot_be_renewed(org: Simulator, connect: Connect) -> None:
@@ -143,6 +309,7 @@ def test_an_org_in_trouble_is_asked_to_log_in_again_later(org: Simulator, salesf
         ({"instance_url": "https://acme.my.salesforce.com", "login": "jwt bearer"}, "private_key: expected a value"),
         ({"instance_url": "https://acme.my.salesforce.com", "api_version": "v62"}, "api_version: expected one such as"),
         ({"instance_url": "https://acme.my.salesforce.com", "region": "Italy"}, "region: expected an ISO country"),
+        ({"instance_url": "https://acme.my.salesforce.com", "token_file": "t"}, "token_key: expected 32 characters"),
     ],
 )
 def test_settings_that_cannot_work_are_refused_with_the_field(given: dict[str, str], problem: str) -> None:

@@ -1,11 +1,13 @@
 """The one road to the org: none of simple-salesforce's known defects reaches a caller."""
 
 import threading
+from typing import Any
 
 import pytest
 import requests
 
-from crocevia.errors import RetryableError
+from crocevia import Answer, Http
+from crocevia.errors import AuthError, RetryableError
 from crocevia_salesforce import Salesforce
 from crocevia_salesforce.simulator import Simulator
 from crocevia_salesforce.transport import Usage
@@ -54,6 +56,43 @@ def test_the_gauge_follows_the_header_and_keeps_the_last_where_it_is_missing(
     assert isinstance(seen, Usage)
     assert seen.limit == 100_000
     assert salesforce.usage == seen
+
+
+def test_a_refused_call_moves_the_gauge_too(org: Simulator, salesforce: Salesforce) -> None:
+    """Errors count against the day; simple-salesforce looks at its own successful calls alone."""
+    org.admin.fault("refused", "describe", code="QUERY_TIMEOUT", message="", status=500)
+
+    with pytest.raises(RetryableError):
+        salesforce.describe("Contact")
+
+    assert salesforce.usage is not None
+
+
+def test_a_401_of_a_gateway_with_an_object_for_a_body_is_understood(
+    salesforce: Salesforce, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """simple-salesforce asks it for element 0 and fails with KeyError."""
+    send, refused = Http.request, Answer(status=401, headers={}, body=b'{"message": "no session"}', url="")
+    answers = [refused, None, refused, refused]
+
+    def request(http: Http, method: str, path: str, **more: Any) -> Answer:
+        told = answers.pop(0) if "/services/data/" in path else None
+        return told or send(http, method, path, **more)
+
+    monkeypatch.setattr(Http, "request", request)
+
+    assert salesforce.describe("Contact").fields
+    with pytest.raises(AuthError, match="the session is not accepted"):
+        salesforce.describe("Contact")
+
+
+def test_an_empty_list_is_an_empty_list(salesforce: Salesforce, monkeypatch: pytest.MonkeyPatch) -> None:
+    """simple-salesforce's `restful` makes None of it."""
+    salesforce.describe("Contact")
+    empty = Answer(status=200, headers={}, body=b"[]", url="")
+    monkeypatch.setattr(Http, "request", lambda *_, **__: empty)
+
+    assert salesforce.fetch("Contact", ["003000000000000AAA"], ("LastName",)) == []
 
 
 def test_an_answer_that_takes_too_long_is_given_up(org: Simulator, salesforce: Salesforce) -> None:
