@@ -180,6 +180,21 @@ def test_deletes_and_merges_are_told_and_answered(new_crm: Callable[..., MemoryC
     assert (merged.survivor, deleted.survivor) == (ada, None)
 
 
+def test_what_was_deleted_can_be_taken_back(new_crm: Callable[..., MemoryCRM]) -> None:
+    """As it was, told as a change; what was merged or never there cannot."""
+    crm = new_crm()
+    ada, eve = crm.create(last="Ada", tags="vip"), crm.create(last="Eve")
+    _, cursor = _round(crm.connector(), None)
+    crm.delete(ada)
+    crm.undelete(ada)
+    assert crm.record(ada)["tags"] == "vip"
+    assert [type(event) for event in _round(crm.connector(), cursor)[0]] == [RecordChanged]
+    crm.merge(ada, into=eve)
+    for id_ in (ada, eve, "P9"):
+        with pytest.raises(errors.GoneError):
+            crm.undelete(id_)
+
+
 def test_a_lossy_crm_normalises_and_automates_in_the_same_write(new_crm: Callable[..., MemoryCRM]) -> None:
     """What is held is not what was written, and the ledger tells what is held."""
     crm = new_crm(

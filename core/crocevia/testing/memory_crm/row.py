@@ -31,7 +31,7 @@ class Row:
 class Mutation:
     """One committed change. `values`: only what it changed; of a merge, `{"into": survivor}`."""
 
-    operation: Literal["create", "update", "delete", "merge"]
+    operation: Literal["create", "update", "delete", "undelete", "merge"]
     object: str
     id: str
     values: dict[str, Any]

@@ -114,6 +114,17 @@ class MemoryCRM:
             self._record("delete", row, {}, by)
             self._point_touches(id, None)
 
+    def undelete(self, id: str) -> None:
+        """Take a record out of the bin, as it was. What pointed to it does not any more. Raises GoneError: not there."""
+        with self.lock:
+            row = self._rows.get(id)
+            if row is None or not row.deleted or row.merged_into is not None:
+                msg = f"memory: {id} is not in the bin"
+                raise GoneError(msg)
+            row.deleted = False
+            self._touch(row, by="person", at=self.clock.now())
+            self._record("undelete", row, {}, "person")
+
     def merge(self, id: str, *, into: str) -> None:
         """Merge a person into another, who keeps her own values, is given what she lacks, and gets the touches."""
         with self.lock:
