@@ -1,14 +1,16 @@
-"""What is known of each connection beside its settings: running, paused, unhealthy."""
+"""What is known of each connection beside its settings: running, paused, unhealthy, and what is held back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
-from attrs import frozen
+from attrs import field, frozen
 from sqlalchemy.engine import Connection
 
 from crocevia.store.database import Store
+from crocevia.store.json import dumps, loads
 from crocevia.store.tables import connections
 
 RUNNING = "running"
@@ -16,7 +18,13 @@ RUNNING = "running"
 
 @frozen(kw_only=True)
 class ConnectionRow:
-    """`state`: running, paused or unhealthy, `reason` why; `last_in_at`, `last_out_at` in microseconds, None: never."""
+    """One connection, as its lane last said.
+
+    Attributes:
+        state: running, paused or unhealthy; `reason` says why.
+        last_in_at: When something came in, in microseconds; None: never. `last_out_at`: when something was written.
+        flow: What is held back: `breakers` by operation, `budget` of calls; empty when nothing is.
+    """
 
     name: str
     state: str = RUNNING
@@ -24,16 +32,22 @@ class ConnectionRow:
     changed_at: int = 0
     last_in_at: int | None = None
     last_out_at: int | None = None
+    flow: Mapping[str, Any] = field(factory=dict)
 
 
 def read(connection: Connection, name: str) -> ConnectionRow:
     """The row of a connection; a running one for a new name."""
     row = connection.execute(sa.select(connections).where(connections.c.name == name)).one_or_none()
-    return ConnectionRow(name=name) if row is None else ConnectionRow(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    if row is None:
+        return ConnectionRow(name=name)
+    kept = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+    return ConnectionRow(**{**kept, "flow": loads(row.flow) if row.flow else {}})
 
 
 def write(store: Store, connection: Connection, name: str, **values: Any) -> None:
-    """Set some of a connection's columns."""
+    """Set some of a connection's columns; `flow` as a mapping."""
+    if "flow" in values:
+        values["flow"] = dumps(values["flow"]) if values["flow"] else None
     first = {"state": RUNNING, "reason": "", "changed_at": 0, **values}
     statement = store.insert(connections).values(name=name, **first)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
