@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from crocevia.mapping.codec import AS_IS
-from crocevia.mapping.lens import Canonical, Lens, Plain
+from crocevia.mapping.lens import UNFIT, Canonical, Lens, Plain
 
 
 class _Field(NamedTuple):
@@ -31,7 +31,7 @@ class Encoder:
         for lens in lenses:
             if lens.direction == "from crm":
                 continue
-            if type(lens) is not Plain:  # a class of its own may encode as it likes
+            if type(lens) is not Plain or not lens.as_it_comes:  # a class of its own may encode as it likes
                 self._steps.append(lens)
                 continue
             if not self._steps or isinstance(self._steps[-1], Lens):
@@ -57,7 +57,7 @@ def _taken_apart(lens: Plain) -> _Field:
 
 
 def _put(fields: list[_Field], canonical: Mapping[str, Any], values: dict[str, Any]) -> None:
-    """As `Plain.encode` does: None becomes the default, absent is left out unless there is a default."""
+    """As `Plain.encode` does: None becomes the default, absent and unfit are left out."""
     for name, remote, to_remote, default, limit in fields:
         value = canonical.get(name)
         if value is None:
@@ -65,7 +65,10 @@ def _put(fields: list[_Field], canonical: Mapping[str, Any], values: dict[str, A
                 continue
             value = default
         elif to_remote is not None:
-            value = to_remote(value)
+            try:
+                value = to_remote(value)
+            except UNFIT:
+                continue  # the CRM keeps what it has; see `Plain.unwritable`
         if limit is not None and isinstance(value, str) and len(value) > limit:
             value = value[:limit].rstrip()
         values[remote] = value

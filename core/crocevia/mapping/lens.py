@@ -19,7 +19,7 @@ from typing import Any, Literal
 import attrs
 from attrs import evolve, frozen
 
-from crocevia.mapping.codec import AS_IS, Codec
+from crocevia.mapping.codec import AS_IS, Codec, fold
 from crocevia.model import ObjectSchema
 
 Canonical = Mapping[str, Any]
@@ -91,6 +91,10 @@ class Lens(ABC):
         """Whether we have a value of our own, not just a stand-in; asked when a record is met for the first time."""
         return any(canonical.get(name) not in _NOTHING for name in self.fields)
 
+    def unwritable(self, canonical: Canonical) -> bool:
+        """Whether we hold something that this CRM's fields cannot, so that not all of it is written."""
+        return False
+
     def fit(self, schema: ObjectSchema) -> Lens:
         """The lens with the limits of the described fields."""
         found = {
@@ -112,20 +116,27 @@ def same(one: Any, other: Any) -> bool:
 
 
 _NOTHING: tuple[Any, ...] = (None, "", [], ())
+UNFIT = (ValueError, TypeError, ArithmeticError, AttributeError)
+"""What a codec raises for a value that is not of its type."""
 
 
 @frozen(kw_only=True)
 class Plain(Lens):
     """One canonical field, one remote field, one codec.
 
+    A value that the codec cannot write, or that is not among the `allowed` ones, is left out: the CRM keeps what it
+    has, and `unwritable` says so. Of a list, the elements that can be written are.
+
     Attributes:
         default: Written while the canonical value is absent and the field must not be empty; None: nothing is written.
+        allowed: The remote values of a restricted picklist, from `describe()`; None: anything goes.
     """
 
     name: str
     field: str
     codec: Codec = AS_IS
     default: Any = None
+    allowed: frozenset[str] | None = None
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -137,6 +148,28 @@ class Plain(Lens):
         """The one remote field."""
         return (self.field,)
 
+    @property
+    def is_set(self) -> bool:
+        """A list is merged element by element."""
+        return self.codec.is_list
+
+    @property
+    def as_it_comes(self) -> bool:
+        """Whether codec, default and limit alone say what is written."""
+        return self.allowed is None and not self.codec.is_list
+
+    def encode(self, canonical: Canonical) -> dict[str, Any]:
+        """As any lens; a list is cut between its elements."""
+        limit = self.limits.get(self.field)
+        if limit is None or not self.is_set:
+            return super().encode(canonical)
+        values = self.write(canonical)
+        tags = list(canonical.get(self.name) or ())
+        while tags and isinstance(values.get(self.field), str) and len(values[self.field]) > limit:
+            tags.pop()
+            values = self.write({self.name: tags})
+        return values
+
     def write(self, canonical: Canonical) -> dict[str, Any]:
         """Through the codec; None stays None, absent is left out."""
         if self.name not in canonical:
@@ -144,20 +177,82 @@ class Plain(Lens):
         value = canonical[self.name]
         if value is None:
             return {self.field: self.default}
-        return {self.field: self.codec.to_remote(value)}
+        try:
+            if self.allowed is None:
+                return {self.field: self.codec.to_remote(value)}
+            if self.is_set:
+                return {self.field: self.codec.to_remote([self._spelled(tag) for tag in value if self._spelled(tag)])}
+            written = self._spelled(self.codec.to_remote(value))
+        except UNFIT:
+            return {}
+        return {} if written is None else {self.field: written}
+
+    def unwritable(self, canonical: Canonical) -> bool:
+        """Whether the CRM has no form for our value, or not for all of it."""
+        value = canonical.get(self.name)
+        if value is None or self.direction == "from crm":
+            return False
+        if self.is_set and self.allowed is not None:
+            return not all(self._spelled(tag) for tag in value)
+        return self.field not in self.write(canonical)
 
     def same(self, name: str, one: Any, other: Any) -> bool:
         """As the codec says, where it does."""
         if same(one, other):
             return True
-        return self.codec.same is not None and bool(one) and bool(other) and self.codec.same(one, other)
+        if self.codec.same is None or one in _NOTHING or other in _NOTHING:
+            return False
+        try:
+            return self.codec.same(one, other)
+        except UNFIT:
+            return False
 
     def read(self, remote: Remote, canonical: Canonical) -> dict[str, Any]:
-        """Through the codec; a value that is not of the type raises ValueError."""
+        """Through the codec; a value that is not of the type raises ValueError.
+
+        An empty text is one for a text; for anything else it says that the field is cleared.
+        """
         if self.field not in remote:
             return {}
+        if self.is_set:
+            return self.merge(self.encode(canonical), remote, canonical, theirs_first=True)
         value = remote[self.field]
-        return {self.name: None if value is None else self.codec.from_remote(value)}
+        if value is None or (value == "" and self.codec.same is not None):
+            return {self.name: None}
+        return {self.name: self.codec.from_remote(value)}
+
+    def merge(self, base: Remote, remote: Remote, canonical: Canonical, *, theirs_first: bool) -> dict[str, Any]:
+        """Element by element: what left the list there leaves ours, what came joins at its end.
+
+        Ours keep their order and spelling, but for an element that was respelled there.
+        """
+        ours = canonical.get(self.name) or ()
+        if self.field not in remote:
+            return {self.name: tuple(ours)}
+        before = {fold(tag): tag for tag in self._elements(base.get(self.field))}
+        after = {fold(tag): tag for tag in self._elements(remote[self.field])}
+        respelled = {key: tag for key, tag in after.items() if before.get(key, tag) != tag}
+        merged = {
+            fold(tag): respelled.get(fold(tag), tag) for tag in ours if fold(tag) in after or fold(tag) not in before
+        }
+        merged |= {key: tag for key, tag in after.items() if key not in before and key not in merged}
+        return {self.name: tuple(merged.values())}
+
+    def fit(self, schema: ObjectSchema) -> Lens:
+        """With the limit of the described field, and its options where it is restricted."""
+        fitted = super().fit(schema)
+        described = schema.fields.get(self.field)
+        if described is None or described.options is None:
+            return fitted
+        return evolve(fitted, allowed=frozenset(described.options))  # type: ignore[call-arg]  # it is a Plain
+
+    def _elements(self, value: Any) -> tuple[str, ...]:
+        return () if value in _NOTHING else self.codec.from_remote(value)
+
+    def _spelled(self, value: Any) -> str | None:
+        """As the picklist spells it; None: it has no such value."""
+        allowed = self.allowed or ()
+        return value if value in allowed else next((one for one in allowed if fold(one) == fold(str(value))), None)
 
 
 @frozen(kw_only=True)

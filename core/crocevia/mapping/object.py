@@ -51,6 +51,10 @@ class ObjectMapping:
         """Every remote value that the CRM should hold, without key and revision."""
         return self._encoder(canonical)
 
+    def unwritable(self, canonical: Mapping[str, Any]) -> list[Lens]:
+        """The lenses over values of ours that the CRM's fields cannot hold whole: a picklist has no such entry."""
+        return [lens for lens in self.lenses if lens.unwritable(canonical)]
+
     def same(self, name: str, one: Any, other: Any) -> bool:
         """Whether two values of a remote field say the same, by the lens that maps it."""
         lens = self._by_remote.get(name)

@@ -82,9 +82,7 @@ def of_binding(connection: Connection, profile_id: int, binding_id: int, since: 
     """Decisions about one record of a profile since a time, newest first."""
     statement = (
         sa.select(decisions)
-        .where(
-            decisions.c.profile_id == profile_id, decisions.c.binding_id == binding_id, decisions.c.at >= since
-        )
+        .where(decisions.c.profile_id == profile_id, decisions.c.binding_id == binding_id, decisions.c.at >= since)
         .order_by(decisions.c.id.desc())
     )
     return [_decided(row) for row in connection.execute(statement)]

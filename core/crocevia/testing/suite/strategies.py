@@ -77,6 +77,7 @@ def _typed(lens: Plain) -> st.SearchStrategy[Any] | None:
         id(CODECS["date"]): st.dates().map(lambda day: day.isoformat()),
         id(CODECS["datetime"]): _moments().map(lambda at: f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03}Z"),
         id(CODECS["semicolon list"]): _entered_tags(_limit(lens, lens.field)),
+        id(CODECS["list"]): st.lists(_tag(), min_size=1, max_size=4),
     }
     return known.get(id(lens.codec))
 
@@ -94,6 +95,7 @@ def _of_codec(codec: Codec) -> st.SearchStrategy[Any]:
         id(CODECS["date"]): st.dates().map(lambda day: day.isoformat()),
         id(CODECS["datetime"]): _moments(),
         id(CODECS["semicolon list"]): st.lists(_tag(), max_size=4, unique=True).map(tuple),
+        id(CODECS["list"]): st.lists(_tag(), max_size=4, unique=True).map(tuple),
     }
     if codec.options is not None:
         return st.one_of(st.sampled_from(sorted(codec.options)), text())
@@ -143,7 +145,7 @@ def _moments() -> st.SearchStrategy[datetime]:
 
 
 def _tag() -> st.SearchStrategy[str]:
-    return st.sampled_from(["VIP", "Gold", "press", "àccent", "two words"])
+    return st.sampled_from(["VIP", "Gold", "press", "vip", "àccent", "two words"])
 
 
 def _entered_tags(limit: int | None) -> st.SearchStrategy[str]:
