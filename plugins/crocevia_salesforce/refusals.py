@@ -35,6 +35,10 @@ _UNIQUE = re.compile(r"duplicate value found: (\S+) duplicates")
 _SHORTEST_TELLING_VALUE = 3
 
 
+class LostRaceError(RetryableError):
+    """Somebody else created a record of the same key between the org's look and its insert: again, once."""
+
+
 @frozen(kw_only=True)
 class Refusal:
     """One error as Salesforce puts it: REST's `errorCode` and Collections' `statusCode` are the same thing.
@@ -156,7 +160,7 @@ def _duplicate(refusal: Refusal, where: Circumstances) -> RemoteError:
 def _duplicate_value(refusal: Refusal, where: Circumstances) -> RemoteError:
     found = _UNIQUE.search(refusal.message)
     if where.key_field and (found is None or found[1] in (where.key_field, "<unknown>")):
-        return _retry("another call created it at the same moment")(refusal, where)
+        return LostRaceError(where.say(refusal, "another call created it at the same moment"), **_facts(refusal, where))
     step = "another record holds a value that may be there only once"
     return DuplicateError(where.say(refusal, step), candidates=_ID.findall(refusal.message), **_facts(refusal, where))
 
@@ -211,7 +215,7 @@ TABLE: dict[str, Decide] = {
     "MALFORMED_QUERY": _reject("Crocevia made a query that the org cannot read: report it", quote=False),
     "MALFORMED_ID": _reject("a remote id is none: mend the mapping, then replay", quote=False),
 }
-"""Code to decision. `INSUFFICIENT_ACCESS*`, other `CANNOT_INSERT...` and every unknown code: see `decide`."""
+"""Code to decision. `INSUFFICIENT_ACCESS*`, other `CANNOT_*` and every unknown code: see `decide`."""
 
 
 def decide(refusal: Refusal, where: Circumstances) -> RemoteError:
@@ -221,6 +225,8 @@ def decide(refusal: Refusal, where: Circumstances) -> RemoteError:
         return known(refusal, where)
     if refusal.code.startswith("INSUFFICIENT_ACCESS"):
         return _reject("give the integration user the permission set Crocevia, or access to the record")(refusal, where)
+    if refusal.code.startswith("CANNOT_"):
+        return _reject("a rule, flow or trigger of the org refuses it: mend it there, then replay")(refusal, where)
     if where.status is not None and where.status >= 500:
         return _retry("the org is in trouble")(refusal, where)
     return _reject("Salesforce refuses it: mend the record or the org, then replay")(refusal, where)

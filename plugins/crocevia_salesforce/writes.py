@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import define
 
 from crocevia import Outcome, Write, Written
-from crocevia.errors import AuthError, GoneError, RejectedError, RemoteError, RetryableError, SchemaDriftError
+from crocevia.errors import (
+    AuthError,
+    DuplicateError,
+    GoneError,
+    RejectedError,
+    RemoteError,
+    RetryableError,
+    SchemaDriftError,
+)
 from crocevia.mapping import ObjectMapping, Reference
 from crocevia_salesforce.batches import Part, Row, calls, parts, rows
 from crocevia_salesforce.reads import Reads
-from crocevia_salesforce.refusals import Circumstances, of_row
+from crocevia_salesforce.refusals import Circumstances, LostRaceError, of_row
 from crocevia_salesforce.schemas import Schemas
 from crocevia_salesforce.transport import Transport
 
@@ -51,6 +59,20 @@ class Writes:
         """One outcome a write, in order. Raises the decision when no call got through at all."""
         todo = rows(batch)
         ranks = {mapping.object: place for place, mapping in enumerate(self.mappings)}
+        failures = self._make(todo, ranks)
+        lost = [row for row in todo if isinstance(row.outcome, LostRaceError)]
+        if lost:
+            self._make(lost, ranks)
+            for row in lost:
+                row.outcome = _conflict(row.outcome)
+        if failures and all(row.outcome in failures for row in todo) and isinstance(failures[0], _OF_THE_CONNECTION):
+            raise failures[0]
+        self._follow([row for row in todo if isinstance(row.outcome, GoneError)])
+        placed = {place: row.outcome for row in todo for place in row.places}
+        return [outcome for place in range(len(batch)) if (outcome := placed[place]) is not None]
+
+    def _make(self, todo: Sequence[Row], ranks: Mapping[str, int]) -> list[RemoteError]:
+        """Make the calls and give each row its outcome; return what failed as a whole."""
         pending = list(parts(todo, ranks, self._parents()))
         failures: list[RemoteError] = []
         halvings = HALVING_CALLS
@@ -68,11 +90,7 @@ class Writes:
                     pending.extend(part.halves())
                 else:
                     self._settle(part, answer)
-        if failures and all(row.outcome in failures for row in todo) and isinstance(failures[0], _OF_THE_CONNECTION):
-            raise failures[0]
-        self._follow([row for row in todo if isinstance(row.outcome, GoneError)])
-        placed = {place: row.outcome for row in todo for place in row.places}
-        return [outcome for place in range(len(batch)) if (outcome := placed[place]) is not None]
+        return failures
 
     def _parents(self) -> dict[str, str]:
         """`{object: its reference to the record that a write of it locks}`."""
@@ -182,6 +200,13 @@ class Writes:
                 f"{said}: {row.outcome.code}: a record it points to is not accessible, or of another type", **facts
             )
         return row.outcome
+
+
+def _conflict(outcome: Outcome | None) -> Outcome | None:
+    """A race that is lost twice is none: a record of this key is there, which upsert does not find."""
+    if not isinstance(outcome, LostRaceError):
+        return outcome
+    return DuplicateError(f"{outcome}; and again: look for a record of this key that the user may not see")
 
 
 def _spoilt(part: Part, answer: Answered) -> bool:

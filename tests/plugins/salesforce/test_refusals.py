@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crocevia import Answer
+from crocevia import Answer, Written
 from crocevia.errors import (
     AuthError,
     DuplicateError,
@@ -18,7 +18,10 @@ from crocevia.errors import (
     SchemaDriftError,
     ThrottledError,
 )
-from crocevia_salesforce.refusals import TABLE, Circumstances, of_answer, of_row
+from crocevia_salesforce import Salesforce
+from crocevia_salesforce.refusals import TABLE, Circumstances, LostRaceError, of_answer, of_row
+from crocevia_salesforce.simulator import Simulator
+from tests.plugins.salesforce.org_records import api_calls, contact_write
 
 WHERE = Circumstances(connection="acme", subject="Contact k1", status=400, key_field="Crocevia_Key__c")
 OTHER = "003Cv0000000001IAA"
@@ -37,6 +40,8 @@ CASES: list[tuple[str, str, type[RemoteError]]] = [
     ("REQUEST_LIMIT_EXCEEDED", "ConcurrentRequests (Concurrent API Requests) Limit exceeded.", ThrottledError),
     ("STORAGE_LIMIT_EXCEEDED", "storage limit exceeded", ThrottledError),
     ("INVALID_SESSION_ID", "Session expired or invalid", AuthError),
+    ("INVALID_AUTH_HEADER", "INVALID_HEADER_TYPE", AuthError),
+    ("FUNCTIONALITY_NOT_ENABLED", "Feature not enabled for this organization", AuthError),
     ("API_DISABLED_FOR_ORG", "API is not enabled for this Organization", AuthError),
     ("API_CURRENTLY_DISABLED", "API is disabled for this User", AuthError),
     ("CLIENT_NOT_ACCESSIBLE_FOR_USER", "", AuthError),
@@ -90,9 +95,100 @@ def test_a_code_becomes_its_decision(code: str, message: str, expected: type[Rem
     """In REST's spelling and in that of Collections."""
     error = of_row([{spelling: code, "message": message, "fields": []}], WHERE)
 
-    assert type(error) is expected
+    assert decision(error) is expected
     assert error.code == code
     assert str(error).startswith("acme: Contact k1: ")
+
+
+def decision(error: object) -> type[object]:
+    """What the core makes of it: a lost race is a reason to try again."""
+    return RetryableError if isinstance(error, LostRaceError) else type(error)
+
+
+def of_new(expected: type[RemoteError]) -> type[RemoteError]:
+    """What becomes of a record that is not there yet: nothing of it can be gone, so it is looked up and refused."""
+    return RejectedError if expected is GoneError else expected
+
+
+def test_each_row_of_the_table_comes_true_on_a_record(org: Simulator, salesforce: Salesforce) -> None:
+    """Each record of one call is refused for a reason of its own; each has its decision, and the last one is saved."""
+    cases = [case for case in CASES if case[0] != "DUPLICATE_VALUE"]
+    faults = [
+        {"kind": "row_error", "route": "create Contact", "code": code, "message": message, "times": 1}
+        for code, message, _ in cases
+    ]
+    org.admin.set_faults(faults)
+
+    outcomes = salesforce.write([contact_write(n) for n in range(len(cases) + 1)])
+
+    refused = [decision(outcome) for outcome in outcomes[:-1]]
+    assert list(zip(refused, cases, strict=True)) == [(of_new(case[2]), case) for case in cases]
+    assert isinstance(outcomes[-1], Written)
+    assert org.admin.count("Contact") == 1
+
+
+def test_each_row_of_the_table_comes_true_on_a_whole_call(org: Simulator, salesforce: Salesforce) -> None:
+    """Whatever the HTTP status: troubles of the connection are raised, the others are the record's outcome."""
+    salesforce.describe("Contact")
+    found = []
+    for code, message, expected in CASES:
+        if code == "DUPLICATE_VALUE":
+            continue  # a record's, never a call's: below
+        for status in (400, 500):
+            fault = {"kind": "refused", "route": "PATCH", "code": code, "message": message, "status": status}
+            org.admin.set_faults([fault])
+            final = code == "A_CODE_OF_NEXT_YEAR" and status == 500
+            found.append((_made(salesforce), RetryableError if final else of_new(expected), code, status))
+
+    assert [(made, code, status) for made, _, code, status in found] == [
+        (expected, code, status) for _, expected, code, status in found
+    ]
+    org.admin.set_faults()
+    assert isinstance(salesforce.write([contact_write(1)])[0], Written)
+
+
+def _made(salesforce: Salesforce) -> type[object]:
+    try:
+        (outcome,) = salesforce.write([contact_write(1)])
+    except RemoteError as error:
+        return decision(error)
+    return decision(outcome)
+
+
+def test_a_lost_race_is_run_once_more(org: Simulator, salesforce: Salesforce) -> None:
+    """In a second call; who loses it again has a conflict, not a retry for ever."""
+    told = "duplicate value found: Crocevia_Key__c duplicates value on record with id: <unknown>"
+    race = {"kind": "row_error", "route": "create Contact", "code": "DUPLICATE_VALUE", "message": told}
+    org.admin.set_faults([{**race, "times": 1}])
+    outcomes = salesforce.write([contact_write(1), contact_write(2)])
+    once = api_calls(org)
+    org.admin.set_faults([race])
+    (again,) = salesforce.write([contact_write(3)])
+
+    assert [type(outcome) for outcome in outcomes] == [Written, Written]
+    assert once == ["PATCH composite/sobjects/Contact/Crocevia_Key__c"] * 2
+    assert isinstance(again, DuplicateError)
+
+
+def test_an_edge_in_trouble_is_asked_again(org: Simulator, salesforce: Salesforce) -> None:
+    """503, 500, 406, 420, a cut answer, a cut connection: each time again, and the record is there once."""
+    salesforce.describe("Contact")
+    for fault in ("unavailable", "server_error", "not_acceptable", "enhance_calm", "truncate", "commit_then_drop"):
+        org.admin.set_faults([{"kind": fault, "route": "PATCH", "times": 1}])
+        assert _made(salesforce) is RetryableError, fault
+        assert _made(salesforce) is Written, fault
+
+    assert org.admin.count("Contact") == 1
+
+
+def test_a_scope_that_is_missing_is_named(org: Simulator, salesforce: Salesforce) -> None:
+    """The session is good, but not for the API."""
+    told = "This session is not valid for use with the REST API"
+    org.admin.fault("refused", "limits", code="INVALID_SESSION_ID", message=told, status=403)
+
+    (finding,) = salesforce.check()
+
+    assert "OAuth scope" in finding.do
 
 
 def test_every_row_of_the_table_has_its_case() -> None:
