@@ -251,6 +251,60 @@ class WritesRecords(ABC):
         """
 
 
+class MergesRecords(ABC):
+    """A CRM in which two records of one customer can be merged."""
+
+    @abstractmethod
+    def merge(self, object_name: str, survivor_id: str, loser_ids: Sequence[str]) -> None:
+        """Merge records into one, which keeps its own values: what they are to be is written afterwards.
+
+        Asked for again after a crash, when a look has shown that a loser is still there.
+
+        Raises:
+            GoneError: a loser, or the survivor, is not there any more.
+            RejectedError: the CRM refuses, for good.
+            RemoteError: as for `WritesRecords.write`.
+        """
+
+
+class FindsKeys(ABC):
+    """A CRM that can be searched by our key: a create whose answer was lost is looked up there, never guessed."""
+
+    @abstractmethod
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """The records that carry one of our keys, in few calls, any order; the missing are left out.
+
+        What was committed a minute ago must be found: a search over an index that lags is none.
+
+        Args:
+            keys: External ids, as given to `write` in `Write.key`.
+            fields: Remote fields that the mapping reads, the key among them.
+        """
+
+
+@frozen(kw_only=True)
+class Usage:
+    """What a vendor says of an account's calls: everybody's, in its own window.
+
+    Attributes:
+        used: Calls made; a gauge, which may go back.
+        limit: Calls that may be made.
+        resets_at: When the count begins again; None: the window rolls, or it does not say.
+    """
+
+    used: int
+    limit: int
+    resets_at: datetime | None = None
+
+
+class ReportsUsage(ABC):
+    """A vendor that says with its answers how many calls are left."""
+
+    @abstractmethod
+    def usage(self) -> Usage | None:
+        """The gauge as last heard; no I/O. None before the first answer, or where it is hidden."""
+
+
 class Erases(ABC):
     """A vendor that can forget a person."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Literal
 
 from attrs import field, fields, frozen, validators
@@ -10,7 +11,34 @@ from attrs import field, fields, frozen, validators
 from crocevia.mapping.configure import Overrides
 
 Policy = Literal["latest", "crm wins", "channel wins", "ask"]
+Records = Literal["contacts", "identified", "everyone", "known"]
 DEFAULT_POLICY: Policy = "latest"
+
+
+@frozen(kw_only=True)
+class CallBudget:
+    """`[connections.NAME.budget]`: calls to a vendor's account, which others may use too.
+
+    Attributes:
+        calls: How many everybody together may make in one window; None: as the vendor's own gauge says, else no limit.
+        window_seconds: How long a window is: a day, unless the vendor counts otherwise.
+        share: The part of them that we may use; the rest is left to others.
+        live: The part of ours that changes and polls may use; what is above is kept for replies.
+        backfill: The part of ours that a backfill may use; what is above is kept for changes and replies.
+        account: Connections that name the same account share its budget, and its throttling; None: it has its own.
+    """
+
+    calls: int | None = field(default=None, validator=validators.optional(validators.ge(1)))
+    window_seconds: float = field(default=86_400.0, validator=[validators.ge(1), validators.le(31 * 86_400)])
+    share: float = field(default=0.8, validator=[validators.gt(0), validators.le(1)])
+    live: float = field(default=0.95, validator=[validators.gt(0), validators.le(1)])
+    backfill: float = field(default=0.5, validator=[validators.ge(0), validators.le(1)])
+    account: str | None = None
+
+    @property
+    def window(self) -> timedelta:
+        """The window as a time."""
+        return timedelta(seconds=self.window_seconds)
 
 
 @frozen(kw_only=True)
@@ -26,6 +54,17 @@ class Options:
         poll_s: Seconds between two polls.
         guard: `"read"`: read before each write where the vendor has no conditional writes.
         delete_cap: Records deleted at once in the CRM above which the connection pauses and asks.
+        merges: Whether two records of one customer, found to be one here, are merged there, where the CRM can.
+        deletes: Whether a customer's record is deleted there when a person deletes the customer's record in another
+            CRM. It does not come back when that one is undeleted.
+        records: Who gets a record there: `"contacts"`: who has contacted us in private or is identified by a verified
+            phone or e-mail, or has a record in another CRM; `"identified"`: of these, who is identified; `"everyone"`:
+            also who passed by in public; `"known"`: nobody new, only who is there already.
+        record_as: The object of which a new customer's record is made, where the CRM keeps customers as several;
+            None: the first of the connector's mapping.
+        placeholders: `{object: {remote field: value}}`: what stands there while we know no value.
+        budget: How many calls may be made.
+        most_waiting: Webhooks that may wait to be applied before further ones are asked to come again (503).
         mapping: `{object: {our field: where it is kept}}`, changes to the connector's own mapping.
     """
 
@@ -39,6 +78,13 @@ class Options:
     )
     guard: Literal["none", "read"] = "none"
     delete_cap: int = field(default=100, validator=validators.ge(1))
+    merges: bool = False
+    deletes: bool = False
+    records: Records = "contacts"
+    record_as: str | None = None
+    placeholders: Mapping[str, Mapping[str, str | int | float | bool]] = field(factory=dict)
+    budget: CallBudget = field(factory=CallBudget)
+    most_waiting: int = field(default=1_000_000, validator=validators.ge(1))
     mapping: Mapping[str, Overrides] = field(factory=dict)
 
     def policy(self, name: str) -> Policy:

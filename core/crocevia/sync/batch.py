@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -18,6 +18,7 @@ from crocevia.store.decisions import Decision, Review
 from crocevia.store.ids import RowIds, new_uid
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.profiles import ProfileRow
+from crocevia.sync import deserve
 from crocevia.sync.world import Live, Target, World
 
 
@@ -57,6 +58,11 @@ class Batch:
         self.aliases: list[tuple[str, int]] = []
         self.linked: dict[tuple[str, str], int] = {}
         self.late: list[Any] = []
+        self.ruled = world.ruled
+        self.considered: set[int] = set()
+        self.to_bind: dict[tuple[int, int], int] = {}
+        self.afterwards: list[Callable[[Batch], object]] = []
+        self._commands_written = 0
         self._targets: dict[str, tuple[Target, ...]] = {}
 
     # --- profiles ---------------------------------------------------------------------------------------------------
@@ -68,6 +74,16 @@ class Batch:
             for wanted, row in profiles.load_canonical(self.transaction, missing).items():
                 self.profiles[wanted] = self.by_uid[row.uid] = self.profiles.setdefault(row.id, row)
         return {wanted: self.profiles[wanted] for wanted in ids if wanted in self.profiles}
+
+    def stands_for(self, survivor: ProfileRow, loser: ProfileRow) -> None:
+        """From now on what was one profile is another, in what the batch remembers too."""
+        for known, row in list(self.profiles.items()):
+            if row is loser:
+                self.profiles[known] = survivor
+        self.by_uid[loser.uid] = survivor
+        for interaction in self.interactions.values():
+            if interaction.profile_id == loser.id:
+                interaction.profile_id = survivor.id
 
     def new_profile(self) -> ProfileRow:
         """Make an empty profile in memory."""
@@ -95,7 +111,7 @@ class Batch:
         """Let a profile hold a contact point, or strengthen the claim it has."""
         held = profile.claims.get(point.address)
         if held is None:
-            slot = _free_slot(profile, point) if slot is None else slot
+            slot = free_slot(profile, point) if slot is None else slot
             held = profiles.new_claim(self.ids, profile, point, self.now)
             held.slot = slot
             held.listed = listed
@@ -108,7 +124,15 @@ class Batch:
             held.changed = profile.changed = True
 
     def deserve(self, profile: ProfileRow) -> None:
-        """From now on the profile has a record in every CRM, and so have its interactions, also those before."""
+        """From now on the profile has a record in every CRM, and so have its interactions, also those before.
+
+        Where rules say who deserves what, they are asked at the end of the batch.
+        """
+        if self.ruled:
+            self.considered.add(profile.id)
+            profile.changed = profile.changed or not profile.deserving
+            profile.deserving = True
+            return
         if profile.deserving:
             return
         profile.deserving = profile.changed = True
@@ -124,6 +148,11 @@ class Batch:
         self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None, urgency: int = LIVE
     ) -> None:
         """Want records of subjects `(subject id, profile id)` on every connection that has none yet."""
+        if self.ruled:
+            subjects = list(subjects)
+            self.considered.update(profile for _, profile in subjects)
+            self.to_bind |= dict.fromkeys(subjects, urgency) if of == "interaction" else {}
+            return
         targets = self._targets.get(of)
         if targets is None:
             targets = self._targets[of] = self.world.targets(of)
@@ -180,7 +209,16 @@ class Batch:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Write everything; the caller commits."""
+        """Write everything, then do what had to wait for that, and write that too; the caller commits."""
+        self.write()
+        while self.afterwards:
+            self.afterwards.pop(0)(self)
+            self.write()
+
+    def write(self) -> None:
+        """Write what is not written yet: what is to be done by statement over many rows finds them in the store."""
+        if self.ruled:
+            deserve.settle(self)
         store, transaction = self.world.store, self.transaction
         rows = {row.id: row for row in self.profiles.values()}
         for row in rows.values():
@@ -195,13 +233,21 @@ class Batch:
         bindings.unblock(transaction, self.live.name, set(self.linked.values()))
         for of, subjects in self.wanted.items():
             bindings.want(transaction, of, subjects)
-        commands.add(transaction, self.commands)
+        commands.add(transaction, self.commands[self._commands_written :])
+        self._commands_written = len(self.commands)
         decisions.record(transaction, self.ids, self.decisions)
         decisions.review(store, transaction, self.ids, self.reviews)
         dead.bury(transaction, self.ids, self.letters, self.now)
         announcements.append(transaction, self.ids, self.said)
         journal.link(transaction, self.subjects)
         books.count(store, transaction, self.live.name, self.counts)
+        self._forget_written()
+
+    def _forget_written(self) -> None:
+        written: tuple[Any, ...] = (self.aliases, self.revisions, self.new_bindings, self.changed_bindings, self.wanted)
+        written += (self.decisions, self.reviews, self.letters, self.said, self.subjects, self.counts, self.unbound)
+        for collection in written:
+            collection.clear()
 
     def _tell_profile(self, row: ProfileRow) -> None:
         if row.stored:
@@ -219,7 +265,7 @@ class Batch:
 _SLOTS = {"phone": ("mobile", "other"), "email": ("main", "other")}
 
 
-def _free_slot(profile: ProfileRow, point: ContactPoint) -> str:
+def free_slot(profile: ProfileRow, point: ContactPoint) -> str:
     """The slot a point asks for when it is free, else the first one of its kind, else "other"."""
     if point.kind not in _SLOTS:
         return point.slot

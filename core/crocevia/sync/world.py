@@ -12,11 +12,13 @@ from attrs import define, evolve, field, frozen
 
 from crocevia.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock
 from crocevia.config.options import Options
-from crocevia.connector import Connector, ReadsRecords, SendsMessages, WritesRecords
+from crocevia.connector import Connector, MergesRecords, ReadsRecords, ReportsUsage, SendsMessages, WritesRecords
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import to_us
 from crocevia.plugins import Dispatcher
 from crocevia.store import Store
+from crocevia.sync.gate import Gate
+from crocevia.sync.governor import Governor
 
 
 @define
@@ -27,6 +29,7 @@ class Live:
         mappings: What of its objects we map; fitted to `describe()` once the CRM has answered.
         fitted: Whether that has happened.
         quarantined: Remote fields that drifted, by object; not read or written until described anew.
+        gate: Where every call to the vendor goes through; the lane sets one up.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Live:
     mappings: dict[str, ObjectMapping] = field(factory=dict)
     fitted: bool = False
     quarantined: dict[str, set[str]] = field(factory=dict)
+    gate: Gate = field(factory=Gate, repr=False)
 
     @property
     def kind(self) -> str:
@@ -51,6 +55,16 @@ class Live:
         """Whether it is a CRM that may be written."""
         return isinstance(self.connector, WritesRecords) and self.options.writes
 
+    @property
+    def merges(self) -> bool:
+        """Whether two records of one customer are merged there, as the settings wish."""
+        return self.writes and self.options.merges and isinstance(self.connector, MergesRecords)
+
+    @property
+    def deletes(self) -> bool:
+        """Whether a customer's record is deleted there when it was deleted elsewhere, as the settings wish."""
+        return self.writes and self.options.deletes
+
     @cached_property
     def address_kinds(self) -> tuple[str, ...]:
         """The kinds of contact points that it can send to; none when it sends nothing."""
@@ -61,9 +75,15 @@ class Live:
         """Whether replies can go out on it."""
         return isinstance(self.connector, SendsMessages)
 
+    def mappings_of(self, of: str) -> list[ObjectMapping]:
+        """The mappings that hold profiles (a CRM may keep them as several objects) or interactions."""
+        return [mapping for mapping in self.mappings.values() if mapping.of == of]
+
     def mapping_of(self, of: str) -> ObjectMapping | None:
-        """The mapping that holds profiles or interactions; None where there is none."""
-        return next((mapping for mapping in self.mappings.values() if mapping.of == of), None)
+        """The mapping of which new records of profiles or interactions are made; None where there is none."""
+        mine = self.mappings_of(of)
+        named = [mapping for mapping in mine if of == "profile" and mapping.object == self.options.record_as]
+        return next(iter(named or mine), None)
 
 
 @frozen
@@ -84,6 +104,7 @@ class World:
         region: ISO country for phone numbers without a prefix.
         lease_s: How long a worker's right to a lane lasts unless it is renewed.
         alone: Whether this process is known to be the only one on the store, so that leases of dead ones are void.
+        governors: Of the budgets of calls, by account.
         wakes: Set to let a connection's lane of this process look at once; of lanes elsewhere, they come by and by.
     """
 
@@ -96,6 +117,7 @@ class World:
     listened: frozenset[str] = frozenset()
     lease_s: float = 30.0
     alone: bool = False
+    governors: dict[str, Governor] = field(factory=dict)
     wakes: dict[str, threading.Event] = field(factory=dict)
 
     def rouse(self, names: Iterable[str]) -> None:
@@ -104,9 +126,27 @@ class World:
             if name in self.wakes:
                 self.wakes[name].set()
 
+    def open_gate(self, live: Live) -> None:
+        """Give a connection the gate of this process, with the budget of its account."""
+        budget = live.options.budget
+        account = live.name if budget.account is None else f"account {budget.account}"
+        governor = self.governors.get(account)
+        if governor is None:
+            governor = self.governors[account] = Governor(self.store, self.clock, account, budget)
+        if isinstance(live.connector, ReportsUsage):
+            governor.gauges.append(live.connector.usage)
+        live.gate = Gate(self.clock, self.random, governor, lambda: live.connector.http.calls)
+
     def now_us(self) -> int:
         """The wall clock in microseconds."""
         return to_us(self.clock.now())
+
+    @property
+    def ruled(self) -> bool:
+        """Whether it takes a look at each customer to say where he deserves a record, and as what."""
+        return self.dispatcher.has("crocevia_deserve_record") or any(
+            live.options.records != "contacts" or len(live.mappings_of("profile")) > 1 for live in self.lives.values()
+        )
 
     def targets(self, of: str) -> tuple[Target, ...]:
         """Every connection that should hold profiles (`"profile"`) or interactions (`"interaction"`)."""

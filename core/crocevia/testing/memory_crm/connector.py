@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from crocevia.connector import Connector, Finding, ReadsRecords, WritesRecords
+from crocevia.connector import Connector, Finding, MergesRecords, ReadsRecords, WritesRecords
 from crocevia.errors import MalformedError
 from crocevia.mapping import ObjectMapping
 from crocevia.model import (
@@ -46,7 +46,7 @@ class MemoryCRMSettings:
     token: Secret = _TOKEN
 
 
-class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecords):
+class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecords, MergesRecords):
     """Reads and writes one MemoryCRM, in this process."""
 
     kind = "memory_crm"
@@ -124,6 +124,10 @@ class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecor
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One call, an outcome per row."""
         return self.server.write(batch)
+
+    def merge(self, object_name: str, survivor_id: str, loser_ids: Sequence[str]) -> None:
+        """One call."""
+        self.server.merge_records(object_name, survivor_id, loser_ids)
 
 
 def bound(server: MemoryCRM, kind: str) -> type[MemoryCRMConnector]:

@@ -125,16 +125,16 @@ class MemoryCRM:
             self._touch(row, by="person", at=self.clock.now())
             self._record("undelete", row, {}, "person")
 
-    def merge(self, id: str, *, into: str) -> None:
+    def merge(self, id: str, *, into: str, by: str = "person") -> None:
         """Merge a person into another, who keeps her own values, is given what she lacks, and gets the touches."""
         with self.lock:
             loser, survivor = self._live(id), self._live(into)
             loser.deleted, loser.merged_into = True, into
-            self._touch(loser, by="person", at=self.clock.now())
-            self._record("merge", loser, {"into": into}, "person")
+            self._touch(loser, by=by, at=self.clock.now())
+            self._record("merge", loser, {"into": into}, by)
             ours = (KEY,)
             lacking = {k: v for k, v in loser.values.items() if v and not survivor.values.get(k) and k not in ours}
-            self._update(survivor, lacking, by="person", at=self.clock.now())
+            self._update(survivor, lacking, by=by, at=self.clock.now())
             self._point_touches(id, into)
 
     # What a test looks at
@@ -183,6 +183,16 @@ class MemoryCRM:
         if lost is not None:
             raise OutcomeUnknownError(str(lost))
         return outcomes
+
+    def merge_records(self, object_name: str, survivor: str, losers: Sequence[str]) -> None:
+        """One merge call. Raises GoneError for a record that is not there any more, and what was arranged."""
+        self.called("merge", object_name, len(losers))
+        with self.lock:
+            _, lost = self.trouble.answer_lost_after(())
+            for loser in losers:
+                self.merge(loser, into=survivor, by="api")
+        if lost is not None:
+            raise OutcomeUnknownError(str(lost))
 
     def _outcome(self, write: Write) -> Outcome:
         try:
