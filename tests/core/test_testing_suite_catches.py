@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("suite_broken")  # one run over all of them, by one worker
+
 _HERE = Path(__file__).parent
 _BROKEN = dict(
     re.findall(r'^class (\w+)\(.*\n    """(test_\w+)\."""$', (_HERE / "suite_broken.py").read_text(), re.MULTILINE)

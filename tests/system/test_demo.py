@@ -79,10 +79,9 @@ def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
     assert report["starts"] == 1
 
 
-@pytest.mark.parametrize("seed", [2, 3])
-def test_five_kills_lose_and_double_nothing(tmp_path: Path, seed: int) -> None:
-    """Kill -9 at random moments, and the daemon started again each time."""
-    report = play(tmp_path, "--seed", str(seed), "--kills", "5")
+def test_five_kills_lose_and_double_nothing(tmp_path: Path) -> None:
+    """Kill -9 at random moments, and the daemon started again each time. `make campaign` does it for twenty days."""
+    report = play(tmp_path, "--seed", "2", "--kills", "5")
     recompute(tmp_path, report)
     assert report["kills"] == 5
     assert report["starts"] > 1
