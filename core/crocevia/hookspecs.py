@@ -30,6 +30,7 @@ from crocevia.model import (
     Choice,
     Conflict,
     ContactPoint,
+    Customer,
     Event,
     InteractionRemoved,
     InteractionRevised,
@@ -177,6 +178,23 @@ def crocevia_match_profiles(parties: Sequence[Candidates]) -> Sequence[Match | N
 
 
 @hookspec
+def crocevia_deserve_record(
+    customers: Sequence[Customer], connection: str, objects: Sequence[str]
+) -> Sequence[bool | str | None]:
+    """Say who gets a record on a CRM connection: True, False, as one of its `objects` ("Lead"), or None.
+
+    `objects` are those that hold customers there, the one of which core makes records first. Who has a record there
+    already, made there or here, is not asked about again; who gets none is asked about whenever something is heard
+    of him. What a new record holds is up to the mapping, the setting `placeholders` and `crocevia_map_record`.
+
+    Called: once per connection for each batch of intake or of CRM records, on its worker, inside its transaction.
+    Order: the first that answers for a customer wins; core's rule, the setting `records`, comes last.
+    May do: nothing but compute; the store waits.
+    If it raises: it counts as None for the whole batch; the failure is recorded and counted.
+    """
+
+
+@hookspec
 def crocevia_resolve_conflict(conflicts: Sequence[Conflict]) -> Sequence[Choice | None]:
     """Choose for each field that both sides changed: "ours", "theirs", "ask", `Chosen(value)`, or None.
 
@@ -243,6 +261,17 @@ def crocevia_profile_changed(
 @hookspec
 def crocevia_profiles_merged(sequence: int, at: datetime, survivor: str, merged: str, reason: str) -> None:
     """Two profiles turned out to be one customer: `merged` is a tombstone now and points to `survivor`.
+
+    Called: after the commit, in order of `sequence`, one call at a time per plugin, on an announcing worker.
+    Order: plugins are independent of one another; no wrappers.
+    May do: I/O, up to 30 seconds; a slow plugin holds up itself alone.
+    If it raises: it is told again, with growing pauses; the failure is recorded, the other plugins go on.
+    """
+
+
+@hookspec
+def crocevia_profiles_unmerged(sequence: int, at: datetime, survivor: str, restored: str, reason: str) -> None:
+    """A merge was taken back: `restored` is a profile again, with what is its own; `survivor` keeps the rest.
 
     Called: after the commit, in order of `sequence`, one call at a time per plugin, on an announcing worker.
     Order: plugins are independent of one another; no wrappers.

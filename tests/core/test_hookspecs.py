@@ -46,6 +46,7 @@ def test_first_hooks_are_those_of_the_design() -> None:
         "crocevia_allow_delivery",
         "crocevia_conflict_raised",
         "crocevia_connection_changed",
+        "crocevia_deserve_record",
         "crocevia_interaction_logged",
         "crocevia_map_record",
         "crocevia_match_profiles",

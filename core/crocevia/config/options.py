@@ -10,7 +10,7 @@ from attrs import field, fields, frozen, validators
 
 from crocevia.mapping.configure import Overrides
 
-Policy = Literal["latest", "crm wins", "channel wins", "ask"]
+Policy = Literal["latest", "priority", "crm wins", "channel wins", "ask"]
 Records = Literal["contacts", "identified", "everyone", "known"]
 DEFAULT_POLICY: Policy = "latest"
 
@@ -47,7 +47,10 @@ class Options:
 
     Attributes:
         policies: `{our field: policy}` for fields that both sides changed; `"default"` for the others.
-        priority: Whose value stands when two systems meet for the first time: the higher one's.
+        priority: Whose value stands when two systems meet for the first time, and with the policy "priority": the
+            higher one's.
+        skew_guard_s: Seconds by which two clocks may differ: with the policy "latest", what lies nearer together than
+            that is a tie, and so is a time in our future; a tie goes to a person.
         writes: Whether Crocevia writes to this CRM at all.
         customers: Whether a CRM record that nobody matches becomes a profile; None: as the mapping says.
         trusts_contact_points: Whether a phone or e-mail in this CRM identifies a customer.
@@ -70,6 +73,9 @@ class Options:
 
     policies: Mapping[str, Policy] = field(factory=dict, metadata={"setting": "policy"})
     priority: int = 0
+    skew_guard_s: float = field(
+        default=5.0, validator=[validators.ge(0), validators.le(86400)], metadata={"setting": "skew_guard_seconds"}
+    )
     writes: bool = True
     customers: bool | None = None
     trusts_contact_points: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from crocevia.errors import ConfigError
 from crocevia.http import Http
 from crocevia.mapping import ObjectMapping
 from crocevia.mapping.configure import OWN_FIELDS, FieldType, configured
+from crocevia.mapping.stand_in import with_placeholders
 
 FILE = "crocevia.toml"
 SQLITE = "sqlite:///"
@@ -146,16 +147,41 @@ def build_mappings(
     made: list[ObjectMapping] = []
     for mapping in own:
         try:
-            made.append(configured(mapping, wanted.pop(mapping.object, {}), fields))
+            changed = configured(mapping, wanted.pop(mapping.object, {}), fields)
         except ConfigError as error:
             problems += [f"{path}.mapping.{mapping.object}.{problem}" for problem in error.problems]
+            continue
+        try:
+            made.append(with_placeholders(changed, connection.options.placeholders.get(mapping.object, {})))
+        except ConfigError as error:
+            problems += [f"{path}.placeholders.{mapping.object}.{problem}" for problem in error.problems]
     names = [mapping.object for mapping in own]
     for left in wanted:
         expected = f"one of {', '.join(names)}" if names else f"no mapping, as {connection.kind} keeps no records"
         problems.append(f"{path}.mapping.{left}: expected {expected}, got {left!r}{near(left, names)}")
+    problems += _unknown_objects(connection, own)
     mapped = {name for mapping in own for lens in mapping.lenses for name in lens.fields} | {*fields, "default"}
     for name in connection.options.policies.keys() - mapped - OWN_FIELDS["profile"].keys():
         problems.append(f"{path}.policy.{name}: expected one of our fields, got an unknown one{near(name, mapped)}")
     if problems:
         raise ConfigError(*problems)
     return tuple(made)
+
+
+def _unknown_objects(connection: ConnectionSettings, own: Sequence[ObjectMapping]) -> list[str]:
+    """What the settings say of objects that the connector does not map."""
+    path, options = f"connections.{connection.name}", connection.options
+    names = [mapping.object for mapping in own]
+    people = [mapping.object for mapping in own if mapping.of == "profile"]
+    problems = [
+        f"{path}.placeholders.{name}: expected {_one_of(names)}, got {name!r}{near(name, names)}"
+        for name in options.placeholders.keys() - set(names)
+    ]
+    if options.record_as is not None and options.record_as not in people:
+        name = options.record_as
+        problems.append(f"{path}.record_as: expected {_one_of(people)}, got {name!r}{near(name, people)}")
+    return problems
+
+
+def _one_of(names: Sequence[str]) -> str:
+    return f"one of {', '.join(names)}" if names else "nothing, as this connector keeps no such records"

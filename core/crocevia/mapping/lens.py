@@ -356,11 +356,18 @@ class Reference(Lens):
     Attributes:
         name: `"profile"`.
         object: The object it points to; its record is written first.
+        also: Further objects it may point to, where the CRM keeps customers as several and their ids are told apart.
     """
 
     name: str = "profile"
     field: str
     object: str
+    also: tuple[str, ...] = ()
+
+    @property
+    def objects(self) -> tuple[str, ...]:
+        """Every object it may point to, the first one before the others."""
+        return (self.object, *self.also)
 
     @property
     def fields(self) -> tuple[str, ...]:

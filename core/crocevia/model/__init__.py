@@ -2,7 +2,7 @@
 
 from crocevia.model.attachment import Attachment
 from crocevia.model.contact_point import ContactPoint
-from crocevia.model.decision import Candidates, Choice, Chosen, Claim, Conflict, Match
+from crocevia.model.decision import Candidates, Choice, Chosen, Claim, Conflict, Customer, Match
 from crocevia.model.event import (
     EVENT_TYPES,
     Applicable,
@@ -37,6 +37,7 @@ __all__ = [
     "Claim",
     "Conflict",
     "ContactPoint",
+    "Customer",
     "Direction",
     "Event",
     "FieldSchema",

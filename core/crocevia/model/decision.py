@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Literal
 
@@ -44,6 +44,24 @@ class Candidates:
     connection: str
     party: Party
     claims: tuple[Claim, ...] = field(converter=_tuple, default=())
+
+
+@frozen(kw_only=True)
+class Customer:
+    """A customer who has no record on a connection yet.
+
+    Attributes:
+        profile: Our id.
+        values: Canonical values, `{our field: value}`; `contact_points` among them.
+        known: Whether core would say so: a customer who has contacted us in private, who is identified by a verified
+            phone or e-mail, or who has a record in some CRM; not a passer-by with a public comment.
+        identified: Whether a verified phone or e-mail is known.
+    """
+
+    profile: str
+    values: Mapping[str, Any]
+    known: bool
+    identified: bool
 
 
 @frozen(kw_only=True)

@@ -15,6 +15,7 @@ DECISIONS: dict[str, Callable[[Any], bool]] = {
     "crocevia_normalise_contact_point": lambda answer: isinstance(answer, ContactPoint),
     "crocevia_match_profiles": lambda answer: isinstance(answer, Match),
     "crocevia_resolve_conflict": lambda answer: isinstance(answer, Chosen) or answer in ("ours", "theirs", "ask"),
+    "crocevia_deserve_record": lambda answer: isinstance(answer, (bool, str)),
     "crocevia_allow_delivery": lambda answer: answer is True or isinstance(answer, str),
 }
 """What an entry of a decision may be, besides None."""

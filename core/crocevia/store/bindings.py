@@ -54,13 +54,24 @@ class BindingRow:
 
 
 def pending(
-    connection: Connection, name: str, of: str, now: int, most: int, *, creating: bool = True, updating: bool = True
+    connection: Connection,
+    name: str,
+    of: str,
+    now: int,
+    most: int,
+    *,
+    object_name: str | None = None,
+    creating: bool = True,
+    updating: bool = True,
+    urgency: int = BACKFILL,
 ) -> list[BindingRow]:
     """Bindings that want a write and are due, the urgent first, then the oldest.
 
     Args:
+        object_name: Of this object of the CRM only; None: of any.
         creating: Also those without a remote record.
         updating: Also those with one.
+        urgency: Nothing less urgent than this.
     """
     statement = (
         sa.select(bindings)
@@ -73,6 +84,10 @@ def pending(
         .order_by(bindings.c.urgency, bindings.c.id)
         .limit(most)
     )
+    if object_name is not None:
+        statement = statement.where(bindings.c.object == object_name)
+    if urgency < BACKFILL:
+        statement = statement.where(bindings.c.urgency <= urgency)
     if not creating:
         statement = statement.where(bindings.c.remote_id.is_not(None))
     if not updating:
@@ -112,9 +127,19 @@ def by_remote(connection: Connection, name: str, object_name: str, ids: Collecti
     return {row[6]: _binding(row) for row in _BY_REMOTE.rows(connection, ids, name, object_name)}
 
 
-def remote_ids(connection: Connection, name: str, of: str, subjects: Collection[int]) -> dict[int, str]:
-    """Remote ids of the live records of profiles or interactions on a connection, by subject."""
-    return dict(tuple(row) for row in _REMOTE_IDS.rows(connection, subjects, of, name))
+def remote_ids(
+    connection: Connection, name: str, of: str, subjects: Collection[int], objects: Sequence[str] | None = None
+) -> dict[int, str]:
+    """Remote ids of the live records of profiles or interactions on a connection, by subject.
+
+    Args:
+        objects: Of these objects alone, the first of them where a subject has several; None: of any.
+    """
+    rows = _REMOTE_IDS.rows(connection, subjects, of, name)
+    if objects is not None:
+        order = {object_name: place for place, object_name in enumerate(objects)}
+        rows = sorted((row for row in rows if row[2] in order), key=lambda row: order[row[2]], reverse=True)
+    return {row[0]: row[1] for row in rows}
 
 
 def add(connection: Connection, rows: Iterable[BindingRow]) -> None:
@@ -141,9 +166,19 @@ def claim(connection: Connection, rows: Sequence[BindingRow]) -> None:
     _WRITING(connection, [(*_KEPT_WRITING.values(row), row.id) for row in rows if row.writing])
 
 
+def unclaim(connection: Connection, ids: Collection[int]) -> None:
+    """Forget that a call may have happened: somebody has looked, and what was found is known."""
+    _UNCLAIM.run(connection, ids)
+
+
 def save(connection: Connection, rows: Iterable[BindingRow]) -> None:
     """Write bindings back as they are in memory, but for `wanted`, which others may have raised meanwhile."""
     _UPDATE(connection, [(*_KEPT.values(row), row.id) for row in rows])
+
+
+def reshape(connection: Connection, rows: Iterable[BindingRow]) -> None:
+    """Write back as what object of the CRM these are kept: for those that nobody has made there yet."""
+    _RESHAPE(connection, [(row.object, row.id) for row in rows])
 
 
 def record(connection: Connection, rows: Iterable[BindingRow]) -> None:
@@ -176,7 +211,7 @@ class _Columns:
 
 _ALL = _Columns(*(column.name for column in bindings.c))
 _FIRST = ("id", "connection", "object", "of", "subject_id")
-"""Columns that never change."""
+"""Columns that never change, but for what `reshape` does."""
 _OTHERS = ("wanted", "urgency")
 """Columns that others may have changed since a row was read."""
 _HEARD = ("profile_id", "held", "flips")
@@ -189,7 +224,7 @@ _BY_ID = Among(_SELECT + " WHERE id {among} ORDER BY id")
 _OF_SUBJECTS = Among(_SELECT + ' WHERE "of" = ? AND subject_id {among} ORDER BY id')
 _BY_REMOTE = Among(_SELECT + " WHERE connection = ? AND object = ? AND remote_id {among}")
 _REMOTE_IDS = Among(
-    "SELECT subject_id, remote_id FROM bindings "
+    "SELECT subject_id, remote_id, object FROM bindings "
     "WHERE \"of\" = ? AND connection = ? AND remote_id IS NOT NULL AND state = 'linked' AND subject_id {among}"
 )
 _WANT = Among(
@@ -200,9 +235,11 @@ _UNBLOCK = Among(
     "UPDATE bindings SET state = 'new', due_at = 0, error = NULL "
     "WHERE connection = ? AND \"of\" = 'interaction' AND state = 'blocked' AND profile_id {among}"
 )
+_UNCLAIM = Among("UPDATE bindings SET claimed = NULL WHERE id {among}")
 _CLAIM = Among("UPDATE bindings SET claimed = wanted WHERE id {among}")
 _INSERT = Insert(bindings, _ALL.names, ignoring=("of", "subject_id", "connection", "object"))
 _UPDATE = Update(bindings, _KEPT.names)
+_RESHAPE = Update(bindings, ("object",))
 _OUTCOME = Update(bindings, _PUSHED.names)
 _WRITING = Update(bindings, _KEPT_WRITING.names)
 

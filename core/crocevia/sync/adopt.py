@@ -50,11 +50,9 @@ class Adoption:
             for address, found in holders.items()
         }
         matched = {row.id for found in self.known.values() for row in found}
-        self.here: dict[int, BindingRow] = {
-            row.subject_id: row
-            for row in bindings.of_subjects(batch.transaction, "profile", matched, batch.live.name)
-            if row.object == mapping.object
-        }
+        rows = bindings.of_subjects(batch.transaction, "profile", matched, batch.live.name)
+        self.here: dict[int, BindingRow] = {row.subject_id: row for row in rows if _to_be_made(row)}
+        self.here |= {row.subject_id: row for row in rows if row.object == mapping.object}
 
     def adopt(self, leaf: Leaf, values: Mapping[str, Any]) -> BindingRow | None:
         """Link a record by its contact points, or make a profile of it; None when neither.
@@ -112,13 +110,17 @@ class Adoption:
             self.here[profile.id] = row
         else:
             batch.changed_bindings[row.id] = row
+            if row.object != self.mapping.object:  # it was to be made as another object; this one is there already
+                row.object = self.mapping.object
+                batch.reshaped.append(row)
         row.remote_id, row.state, row.version = leaf.event.id, "linked", leaf.event.version
         batch.linked[self.mapping.object, leaf.event.id] = profile.id
         return row
 
 
-def _trusted(point: ContactPoint, *, trusted: bool) -> ContactPoint:
-    return evolve(point, verified=trusted and point.scope != UNREADABLE)
+def _to_be_made(row: BindingRow) -> bool:
+    """Whether nobody can have made its record yet."""
+    return row.remote_id is None and row.claimed is None and row.state == "new"
 
 
 def _entered(mapping: ObjectMapping, values: Mapping[str, Any]) -> list[ContactPoint]:

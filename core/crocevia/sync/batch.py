@@ -18,7 +18,7 @@ from crocevia.store.decisions import Decision, Review
 from crocevia.store.ids import RowIds, new_uid
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync import deserve
+from crocevia.sync import contest, deserve
 from crocevia.sync.world import Live, Target, World
 
 
@@ -46,6 +46,7 @@ class Batch:
         self.unbound: dict[int, list[int]] = {}
         self.new_bindings: list[BindingRow] = []
         self.changed_bindings: dict[int, BindingRow] = {}
+        self.reshaped: list[BindingRow] = []
         self.wanted: dict[str, set[int]] = {}
         self.counts: Counter[str] = Counter()
         self.letters: list[DeadLetter] = []
@@ -219,6 +220,7 @@ class Batch:
         """Write what is not written yet: what is to be done by statement over many rows finds them in the store."""
         if self.ruled:
             deserve.settle(self)
+        contest.settle(self)
         store, transaction = self.world.store, self.transaction
         rows = {row.id: row for row in self.profiles.values()}
         for row in rows.values():
@@ -230,6 +232,7 @@ class Batch:
         interactions.record_revisions(transaction, self.revisions)
         bindings.add(transaction, self.new_bindings)
         bindings.save(transaction, self.changed_bindings.values())
+        bindings.reshape(transaction, self.reshaped)
         bindings.unblock(transaction, self.live.name, set(self.linked.values()))
         for of, subjects in self.wanted.items():
             bindings.want(transaction, of, subjects)
@@ -245,6 +248,7 @@ class Batch:
 
     def _forget_written(self) -> None:
         written: tuple[Any, ...] = (self.aliases, self.revisions, self.new_bindings, self.changed_bindings, self.wanted)
+        written += (self.reshaped,)
         written += (self.decisions, self.reviews, self.letters, self.said, self.subjects, self.counts, self.unbound)
         for collection in written:
             collection.clear()

@@ -44,11 +44,13 @@ class Births:
     def __init__(self, batch: Batch, mapping: ObjectMapping, unbound: Mapping[str, Mapping[str, Any]]) -> None:
         self.batch = batch
         self.mapping = mapping
-        self.customer_object = next((lens.object for lens in mapping.lenses if isinstance(lens, Reference)), "")
+        self.objects = next((lens.objects for lens in mapping.lenses if isinstance(lens, Reference)), ("",))
         self.canonical = {remote_id: _decoded(mapping, values) for remote_id, values in unbound.items()}
         customers = {str(found["profile"]) for found in self.canonical.values() if found.get("profile") is not None}
-        bound = bindings.by_remote(batch.transaction, batch.live.name, self.customer_object, customers)
-        self.customers = {remote_id: row.subject_id for remote_id, row in bound.items()}
+        self.customers: dict[str, int] = {}
+        for object_name in reversed(self.objects):
+            bound = bindings.by_remote(batch.transaction, batch.live.name, object_name, customers)
+            self.customers |= {remote_id: row.subject_id for remote_id, row in bound.items()}
         batch.load_profiles(set(self.customers.values()))
 
     def born(self, leaf: Leaf, values: Mapping[str, Any]) -> BindingRow | None:
@@ -63,9 +65,9 @@ class Births:
         if customer is None:
             batch.counts["ignored"] += 1
             return None
-        found = self.customers.get(str(customer)) or batch.linked.get((self.customer_object, str(customer)))
+        found = self.customers.get(str(customer)) or self._just_linked(str(customer))
         if found is None:
-            touches.park(batch, touches.awaits_record(self.customer_object, str(customer)), leaf)
+            touches.park(batch, touches.awaits_record(self.objects[0], str(customer)), leaf)
             return None
         profile = batch.profiles[found]
         row = _row(batch, leaf, profile, canonical)
@@ -77,6 +79,11 @@ class Births:
         batch.subjects.add((profile.id, leaf.raw_id))
         batch.counts["applied"] += 1
         return binding
+
+    def _just_linked(self, customer: str) -> int | None:
+        """The profile of a customer's record that this batch itself has linked."""
+        linked = (self.batch.linked.get((object_name, customer)) for object_name in self.objects)
+        return next((found for found in linked if found is not None), None)
 
 
 def _decoded(mapping: ObjectMapping, values: Mapping[str, Any]) -> dict[str, Any]:

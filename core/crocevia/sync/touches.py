@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import asdict, frozen
 
+from crocevia.mapping.lens import Reference
 from crocevia.model import (
     Attachment,
     InteractionRemoved,
@@ -87,7 +88,7 @@ def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) 
     _learn(batch, profile, event.customer, at)
     if not event.public or any(claim.verified for claim in profile.claims.values() if _reachable(claim.address)):
         batch.deserve(profile)
-    if profile.deserving:
+    if profile.deserving or batch.ruled:
         batch.bind_new("interaction", ((row.id, profile.id),))
     else:
         batch.unbound.setdefault(profile.id, []).append(row.id)
@@ -107,6 +108,8 @@ def _learn(batch: Batch, profile: ProfileRow, party: Party, at: int) -> None:
 
 def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any]:
     """What is rarely searched for; absent keys are the ordinary case."""
+    wrote_from = _wrote_from(batch, party) if event.direction == "inbound" else None
+    shown = [point.address for point in party.points]
     said = (
         ("channel", batch.live.kind),
         ("author", event.author.name),
@@ -116,7 +119,8 @@ def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any
         ("automated", event.automated or None),
         ("public", event.public or None),
         ("attachments", [_file(file) for file in event.attachments] if event.attachments else None),
-        ("wrote_from", _wrote_from(batch, party) if event.direction == "inbound" else None),
+        ("wrote_from", wrote_from),
+        ("shown", shown if shown and shown != [wrote_from] else None),
     )
     return {name: value for name, value in said if value is not None}
 
@@ -206,7 +210,10 @@ def awaits_record(object_name: str, remote_id: str) -> str:
 
 def unpark_records(batch: Batch, object_name: str, remote_id: str) -> None:
     """Take up what waited for this CRM record, after everything else of the batch."""
-    batch.late.extend(unparked(batch, [awaits_record(object_name, remote_id)]))
+    lenses = [lens for mapping in batch.live.mappings.values() for lens in mapping.lenses]
+    awaited = {object_name}  # what may point to several objects waits under the first of them
+    awaited |= {lens.object for lens in lenses if isinstance(lens, Reference) and object_name in lens.also}
+    batch.late.extend(unparked(batch, [awaits_record(name, remote_id) for name in awaited]))
 
 
 def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:

@@ -32,7 +32,7 @@ from crocevia.model import (
 )
 from crocevia.secret import Secret
 from crocevia.testing.memory_crm.row import Row
-from crocevia.testing.memory_crm.schema import EMAIL, PERSON, PHONES, ROWS, mappings
+from crocevia.testing.memory_crm.schema import EMAIL, LEAD, PERSON, PHONES, ROWS, mappings
 from crocevia.testing.memory_crm.server import MemoryCRM
 
 _DIGITS = 8
@@ -58,8 +58,9 @@ class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecor
         return [Finding(level="ok", what="memory CRM")]
 
     def mappings(self) -> tuple[ObjectMapping, ...]:
-        """`Person` to profiles, `Touch` to interactions."""
-        return mappings(lossy=self.server.lossy, keyed=self.server.keyed, customers=self.server.customers)
+        """`Person` (and `Lead`) to profiles, `Touch` to interactions."""
+        server = self.server
+        return mappings(lossy=server.lossy, keyed=server.keyed, customers=server.customers, leads=server.leads)
 
     def describe(self, object_name: str) -> ObjectSchema:
         """As the CRM describes it. Raises SchemaDriftError when there is no such object."""
@@ -116,7 +117,7 @@ class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecor
         wanted = {_sought(point.kind, point.value): point for point in points}
         found: dict[ContactPoint, list[Record]] = {}
         with self.server.lock:
-            for row in self.server.rows(object_name) if object_name == PERSON else ():
+            for row in self.server.rows(object_name) if object_name in (PERSON, LEAD) else ():
                 for point in {wanted[said] for said in _held(row) if said in wanted}:
                     found.setdefault(point, []).append(_record(row, fields))
         return found

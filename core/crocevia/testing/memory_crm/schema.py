@@ -8,6 +8,7 @@ from crocevia.mapping import CODECS, Children, FullName, Lens, Names, ObjectMapp
 from crocevia.model import FieldSchema, ObjectSchema
 
 PERSON = "Person"
+LEAD = "Lead"
 TOUCH = "Touch"
 KEY = "crocevia_key"
 REVISION = "crocevia_revision"
@@ -32,7 +33,7 @@ _TOUCH_TEXTS = {
 _CANONICAL = {"message_id": "message_key"}
 
 
-def schemas(*, lossy: bool, keyed: bool) -> Mapping[str, ObjectSchema]:
+def schemas(*, lossy: bool, keyed: bool, leads: bool = False) -> Mapping[str, ObjectSchema]:
     """The objects as `describe` tells them; without a key field where the CRM keeps none of ours."""
     own = _OWN if keyed else ()
     person = (
@@ -50,11 +51,12 @@ def schemas(*, lossy: bool, keyed: bool) -> Mapping[str, ObjectSchema]:
     )
     return {
         name: ObjectSchema(name=name, fields={field.name: field for field in fields})
-        for name, fields in ((PERSON, person), (TOUCH, touch))
+        for name, fields in ((PERSON, person), (TOUCH, touch), (LEAD, (*person, _text("company", 80, required=True))))
+        if leads or name != LEAD
     }
 
 
-def mappings(*, lossy: bool, keyed: bool, customers: bool) -> tuple[ObjectMapping, ObjectMapping]:
+def mappings(*, lossy: bool, keyed: bool, customers: bool, leads: bool = False) -> tuple[ObjectMapping, ...]:
     """The lenses over those shapes."""
     person: tuple[Lens, ...]
     if lossy:
@@ -72,19 +74,23 @@ def mappings(*, lossy: bool, keyed: bool, customers: bool) -> tuple[ObjectMappin
         }
         person = (Names(given="first", family="last"), Slots(places=places))
     own = {"key": KEY, "revision": REVISION} if keyed else {"key": None, "revision": None}
-    return (
+    people = [
         ObjectMapping(
-            object=PERSON,
+            object=name,
             of="profile",
             lenses=(*person, Plain(name="tags", field="tags", codec=CODECS["semicolon list"])),
             customers=customers,
             **own,
-        ),
+        )
+        for name in ((PERSON, LEAD) if leads else (PERSON,))
+    ]
+    return (
+        *people,
         ObjectMapping(
             object=TOUCH,
             of="interaction",
             lenses=(
-                Reference(field="person", object=PERSON),
+                Reference(field="person", object=PERSON, also=(LEAD,) if leads else ()),
                 Plain(name="at", field="at", codec=CODECS["datetime"]),
                 Plain(name="text", field="text"),
                 *(Plain(name=_CANONICAL.get(name, name), field=name) for name in _TOUCH_TEXTS),

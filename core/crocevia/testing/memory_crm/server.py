@@ -54,6 +54,7 @@ class MemoryCRM:
         conditional_write: Whether it honours `Write.version`.
         refuses_doubles: Whether a second Person with an e-mail address that is there is refused.
         customers: Whether its people are customers (the mapping says so).
+        leads: Whether it keeps people as a second object too, `Lead`, which needs a `company`.
         write_limit: Most records a write.
         page_limit: Most records a page of changes.
         overlap: How far a new round of changes looks back, for commits that become visible late.
@@ -69,6 +70,7 @@ class MemoryCRM:
     conditional_write: bool = False
     refuses_doubles: bool = False
     customers: bool = True
+    leads: bool = False
     write_limit: int = 200
     page_limit: int = 200
     overlap: timedelta = timedelta(seconds=30)
@@ -82,7 +84,7 @@ class MemoryCRM:
     schemas: Mapping[str, ObjectSchema] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self.schemas = schemas(lossy=self.lossy, keyed=self.keyed)
+        self.schemas = schemas(lossy=self.lossy, keyed=self.keyed, leads=self.leads)
 
     def connector_class(self, kind: str = "memory_crm") -> type[MemoryCRMConnector]:
         """A connector class bound to this CRM, to register or to hand to `connector_suite`."""
