@@ -5,6 +5,7 @@
     ├── PluginError             a plugin failed: it is recorded and left out, the others run
     ├── StoreError              the store cannot take or give rows now
     │   └── LeaseLostError      another worker owns this lane now: stop at once, write nothing
+    ├── RefusedError            what was asked for cannot be done as things are: say why and what to do first
     ├── MalformedError          a raw is not this vendor's format: quarantine it, replayable
     ├── SignatureError          a webhook is not authentic: 401, nothing is kept
     └── RemoteError             something a vendor answered, or did not
@@ -25,8 +26,10 @@ A message names the connection, our id, the remote id and the next step; never a
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 
 
 class CroceviaError(Exception):
@@ -51,6 +54,10 @@ class StoreError(CroceviaError):
 
 class LeaseLostError(StoreError):
     """Another worker took this lane over; what this one holds must not be written."""
+
+
+class RefusedError(CroceviaError):
+    """What a person or a program asked for cannot be done as things are; nothing was changed."""
 
 
 class MalformedError(CroceviaError):
@@ -150,3 +157,9 @@ class UndeliverableError(RemoteError):
 
 class OutcomeUnknownError(RemoteError):
     """The call may have happened: settled by a look-up, or parked; never blindly repeated."""
+
+
+def where(error: BaseException) -> str:
+    """The innermost place of an error, without values: `"module.py:12 in function"`."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""

@@ -60,16 +60,31 @@ class Answer:
             raise OutcomeUnknownError(msg, status=self.status) from error
 
 
+class _Made:
+    """How many calls were made, by whichever thread."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self._lock = threading.Lock()
+
+    def count(self) -> None:
+        """One more."""
+        with self._lock:
+            self.calls += 1
+
+
 class _TimeoutAdapter(HTTPAdapter):
     """Give every call a timeout, also those of libraries that forget it."""
 
-    def __init__(self, timeout_s: tuple[float, float]) -> None:
+    def __init__(self, timeout_s: tuple[float, float], made: _Made) -> None:
         self._timeout_s = timeout_s
+        self._made = made
         super().__init__(max_retries=0)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:  # type: ignore[override]  # requests' own keywords, passed on
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = self._timeout_s
+        self._made.count()
         return super().send(request, **kwargs)
 
 
@@ -99,23 +114,31 @@ class Http:
         self._timeout_s = timeout_s
         self._new_session = new_session
         self._local = threading.local()
+        self._made = _Made()
+
+    @property
+    def calls(self) -> int:
+        """How many calls were made so far, by this and by what `at` has made of it."""
+        return self._made.calls
 
     def at(self, base_url: str, headers: Callable[[], Mapping[str, str]] | None = None) -> Http:
         """The same calls against another base URL, with other standing headers."""
-        return Http(
+        other = Http(
             self.connection,
             base_url=base_url,
             headers=headers or self._headers,
             timeout_s=self._timeout_s,
             new_session=self._new_session,
         )
+        other._made = self._made
+        return other
 
     def session(self) -> requests.Session:
         """This thread's session, with timeouts, for libraries that want one."""
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._new_session()
-            adapter = _TimeoutAdapter(self._timeout_s)
+            adapter = _TimeoutAdapter(self._timeout_s, self._made)
             session.mount("http://", adapter)
             session.mount("https://", adapter)
             self._local.session = session

@@ -10,8 +10,7 @@ from typing import Any
 import structlog
 
 from crocevia import hookimpl
-from crocevia.errors import StoreError
-from crocevia.sync.intake import where
+from crocevia.errors import StoreError, where
 from crocevia.sync.lane import Lane
 
 STOP_S = 30.0

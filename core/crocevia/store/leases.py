@@ -52,6 +52,23 @@ def fence(connection: Connection, lease: Lease) -> None:
         raise LeaseLostError(msg)
 
 
+def sure(lease: Lease | None, now: int) -> None:
+    """Make sure, before a call that cannot be taken back, that the lease has not run out meanwhile.
+
+    A worker that slept (suspended, or cut off) may find another in its place, which `fence` would tell too late.
+
+    Args:
+        lease: None: nobody else can be there.
+        now: In microseconds.
+
+    Raises:
+        LeaseLostError: it has; nothing was called.
+    """
+    if lease is not None and now >= lease.until:
+        msg = f"lane {lease.lane}: the lease has run out, another worker may be there; nothing is called"
+        raise LeaseLostError(msg)
+
+
 def release(store: Store, lease: Lease) -> None:
     """Give a lease back, so that the next owner need not wait for it to run out."""
     with store.writing() as connection:

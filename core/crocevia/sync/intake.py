@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import structlog
 from attrs import evolve, field, frozen
 
 from crocevia import faults
-from crocevia.errors import MalformedError, StoreError
+from crocevia.errors import MalformedError, StoreError, where
 from crocevia.model import (
     EVENT_TYPES,
     Event,
@@ -180,12 +178,6 @@ def _account(batch: Batch, one: Parsed) -> list[Leaf]:
         else:
             found.append(Leaf(one.row.id, event))
     return found
-
-
-def where(error: BaseException) -> str:
-    """The innermost place of an error, without values: `"module.py:12 in function"`."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
 
 
 _KNOWN = frozenset(EVENT_TYPES.values())

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from attrs import define, field
 
 from crocevia.connector import Polls
-from crocevia.errors import AuthError, CroceviaError, LeaseLostError, RemoteError, RetryableError
-from crocevia.store import announcements, connections, cursors, leases
-from crocevia.store.announcements import Announcement
-from crocevia.store.ids import RowIds
+from crocevia.errors import AuthError, CroceviaError, LeaseLostError, RemoteError, where
+from crocevia.store import connections, cursors, leases
+from crocevia.store.bindings import LIVE
 from crocevia.store.leases import Lease
-from crocevia.sync import pull
-from crocevia.sync.intake import MOST_RAWS, take_in, where
+from crocevia.sync import lookup, pull
+from crocevia.sync.gate import READ
+from crocevia.sync.health import Health
+from crocevia.sync.intake import MOST_RAWS, take_in
 from crocevia.sync.parking import give_up
 from crocevia.sync.push import Push
 from crocevia.sync.retry import Budget, backoff
@@ -22,6 +24,8 @@ from crocevia.sync.send import Send
 from crocevia.sync.world import Live, World, streams
 
 IDLE_S = 5.0
+SETTLE_EVERY_S = 60.0
+MOST_TAKES = 20
 _US = 1_000_000
 _log = structlog.get_logger("crocevia.lane")
 
@@ -33,7 +37,7 @@ class Lane:
     Attributes:
         owner: Who takes the lane's lease; unique to a process.
         wake: Set by whoever has news for the lane.
-        unwell: Why the last turn could not reach the vendor; "" while all is well.
+        lease: The right to work on it; None while another worker has it.
     """
 
     world: World
@@ -41,102 +45,157 @@ class Lane:
     owner: str
     wake: threading.Event = field(factory=threading.Event)
     budget: Budget = field(factory=Budget)
-    unwell: str = ""
-    _lease: Lease | None = None
+    lease: Lease | None = None
+    _health: Health = field(init=False)
     _poll_at_s: float = 0.0
+    _settle_at_s: float = 0.0
     _well_at_s: float = 0.0
     _failures: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self.world.open_gate(self.live)
+        self._health = Health(self.world, self.name)
 
     @property
     def name(self) -> str:
         """The connection's name."""
         return self.live.name
 
+    @property
+    def unwell(self) -> str:
+        """Why the last turn could not reach the vendor; "" while all is well."""
+        return self._health.unwell
+
     def turn(self) -> float:
-        """Do what there is to do; return in how many seconds to come again (0: there is more now).
+        """Do a bounded part of what there is to do; return in how many seconds to come again (0: there is more now).
 
         Raises:
             StoreError: the store cannot be used now; come again later.
         """
-        if not self._hold():
-            return min(IDLE_S, self.world.lease_s)
         try:
+            if not self._hold():
+                return min(IDLE_S, self.world.lease_s)
             more = self._work()
         except LeaseLostError:
-            self._lease = None
-            return IDLE_S
+            self.lease = None
+            return min(IDLE_S, self.world.lease_s)
         if more:
             return 0.0
         now = self.world.clock.monotonic_s()
         waits = [IDLE_S]
         if self.live.reads or isinstance(self.live.connector, Polls):
-            waits.append(max(0.05, self._poll_at_s - now))
+            waits.append(max(0.05, self._poll_at_s - now, self.live.gate.wait_s(READ)))
         if self._well_at_s > now:
             waits.append(self._well_at_s - now)
         return min(waits)
 
     def release(self) -> None:
         """Give the lane back."""
-        if self._lease is not None:
-            leases.release(self.world.store, self._lease)
-            self._lease = None
+        if self.lease is not None:
+            leases.release(self.world.store, self.lease)
+            self.lease = None
 
     def _hold(self) -> bool:
         """Take or renew the lease; what a dead worker left half done is parked when it was taken over."""
-        before = self._lease
+        before = self.lease
         now = self.world.now_us()
         lease_us = int(self.world.lease_s * _US)
         if before is None or before.until - now < lease_us // 2:
-            self._lease = leases.acquire(
-                self.world.store, self.name, self.owner, now, lease_us, alone=self.world.alone
-            )
-            if self._lease is not None and (forgotten := give_up(self.world, self.live)):
+            self.lease = leases.acquire(self.world.store, self.name, self.owner, now, lease_us, alone=self.world.alone)
+            if self.lease is not None and (forgotten := give_up(self.world, self.live, self.lease)):
                 _log.warning("events waited too long and are ignored", connection=self.name, events=forgotten)
-        if self._lease is None:
+        if self.lease is None:
             return False
-        if before is None or before.epoch != self._lease.epoch:
-            parked = Send(self.world, self.live, self._lease).recover()
+        if before is None or before.epoch != self.lease.epoch:
+            parked = Send(self.world, self.live, self.lease).recover()
             if parked:
                 _log.warning("sends parked as unknown", connection=self.name, commands=parked)
         return True
 
     def _work(self) -> bool:
         described = self.live.fitted or not self.live.reads  # until then, what a field cut off looks like an edit
-        more = described and take_in(self.world, self.live, self._lease) == MOST_RAWS
-        paused = self._paused()
-        now = self.world.clock.monotonic_s()
-        if paused or self._well_at_s > now:
+        more = described and take_in(self.world, self.live, self.lease) == MOST_RAWS
+        if self._paused() or self._well_at_s > self.world.clock.monotonic_s():
             return more
+        trouble: tuple[str, str] | None = None
         try:
-            more = self._remote(now) or more
-        except RemoteError as error:
-            self._unwell(error)
-            return more
+            more = self._remote() or more
+        except AuthError as error:
+            trouble = "unauthorised", str(error)
         except CroceviaError:
             raise
-        except Exception as error:  # noqa: BLE001 - a connector's bug makes its connection unwell, not the daemon
-            told = f"{self.name}: the connector failed ({type(error).__name__} at {where(error)}): report it"
-            self._unwell(RetryableError(told))
-            return more
-        self._well()
+        except Exception as error:  # noqa: BLE001 - a bug makes its connection unwell, not the daemon
+            told = f"{self.name}: it failed ({type(error).__name__} at {where(error)}): report it"
+            trouble = "unreachable", told
+        self._wait_if(trouble is not None)
+        self._health.tell(self.live.gate, self.lease, trouble)
         return more
 
-    def _remote(self, now: float) -> bool:
-        """Everything that calls the vendor."""
-        pull.fit(self.live)
-        more = False
-        if now >= self._poll_at_s:
-            more = pull.pull(self.world, self.live, self._lease)
-            self._poll_at_s = now + self.live.options.poll_s
-        while take_in(self.world, self.live, self._lease) == MOST_RAWS:
-            pass
+    def _remote(self) -> bool:
+        """Everything that calls the vendor, each part by itself: one that fails does not stop the next."""
+        more = self._part(self._fit)
+        if not self.live.fitted and self.live.reads:
+            return more
+        more = self._part(self._pull) or more
+        more = self._take() or more
         if self._paused():
             return more
-        sent = Send(self.world, self.live, self._lease, self.budget).run()
-        pushed = 0
-        if self.live.writes:
-            pushed = Push(self.world, self.live, self._lease, self.budget).run(creating=self._baseline_complete())
-        return more or bool(sent) or bool(pushed)
+        done = [self._part(part) for part in (self._settle, self._send, self._push)]
+        return any(done) or more
+
+    def _part(self, part: Callable[[], bool]) -> bool:
+        """Do one part, under a lease that is long enough; return whether there is more.
+
+        Raises:
+            AuthError: nothing else will go either.
+            LeaseLostError: another worker took over.
+        """
+        if not self._hold():
+            raise LeaseLostError(f"lane {self.name}: another worker took over; this one stops and writes nothing")
+        try:
+            return part()
+        except AuthError:
+            raise
+        except RemoteError:
+            return False  # noted by the gate, where it has to wait
+        except Exception as error:
+            if error is not self.live.gate.noted:
+                raise
+            return False
+
+    def _fit(self) -> bool:
+        if self._may_read():
+            pull.fit(self.live)
+        return False
+
+    def _pull(self) -> bool:
+        if self.world.clock.monotonic_s() < self._poll_at_s or not self._may_read():
+            return False
+        more = pull.pull(self.world, self.live, self.lease)
+        self._poll_at_s = self.world.clock.monotonic_s() + self.live.options.poll_s
+        return more
+
+    def _take(self) -> bool:
+        """Take in what was just read, so that what is written next knows of it; within bounds."""
+        return all(take_in(self.world, self.live, self.lease) == MOST_RAWS for _ in range(MOST_TAKES))
+
+    def _settle(self) -> bool:
+        now = self.world.clock.monotonic_s()
+        if now >= self._settle_at_s and self._may_read():
+            self._settle_at_s = now + SETTLE_EVERY_S
+            lookup.settle(self.world, self.live, self.lease)
+        return False
+
+    def _send(self) -> bool:
+        return Send(self.world, self.live, self.lease, self.budget).run() > 0
+
+    def _push(self) -> bool:
+        if not self.live.writes:
+            return False
+        return Push(self.world, self.live, self.lease, self.budget).run(creating=self._baseline_complete()) > 0
+
+    def _may_read(self) -> bool:
+        return self.live.gate.allows(READ) >= LIVE
 
     def _paused(self) -> bool:
         """Whether a person, or too much that was deleted at once, has stopped the connection."""
@@ -145,7 +204,7 @@ class Lane:
 
     def poll_now(self) -> None:
         """Read the vendor at the next turn, whatever the timetable says."""
-        self._poll_at_s = 0.0
+        self._poll_at_s = self._settle_at_s = 0.0
         self.wake.set()
 
     def _baseline_complete(self) -> bool:
@@ -153,40 +212,11 @@ class Lane:
         with self.world.store.reading() as connection:
             return cursors.complete(connection, self.name, tuple(streams(self.live)))
 
-    # --- health -----------------------------------------------------------------------------------------------------
-
-    def _unwell(self, error: RemoteError) -> None:
-        """The connection waits: its queue is kept, the others go on."""
-        after = error.after if isinstance(error, RetryableError) else None
-        wait = max(backoff(self._failures, self.world.random).total_seconds(), after.total_seconds() if after else 0.2)
+    def _wait_if(self, troubled: bool) -> None:  # noqa: FBT001 - what it is called with says it
+        """What stops the whole connection makes it wait: its queue is kept, the others go on."""
+        if not troubled:
+            self._failures = 0
+            return
+        wait_s = max(backoff(self._failures, self.world.random).total_seconds(), 0.2)
         self._failures += 1
-        self._well_at_s = self.world.clock.monotonic_s() + wait
-        state = "unauthorised" if isinstance(error, AuthError) else "unreachable"
-        if self.unwell != state:
-            _log.warning("connection unwell", connection=self.name, state=state, reason=str(error))
-            self._tell("down" if state == "unreachable" else "paused", str(error))
-        self.unwell = state
-
-    def _well(self) -> None:
-        self._failures = 0
-        if self.unwell:
-            _log.info("connection well again", connection=self.name)
-            self._tell("up", "")
-        self.unwell = ""
-
-    def _tell(self, state: str, reason: str) -> None:
-        """Keep and announce the change of health: said once when it goes, once when it comes back."""
-        world = self.world
-        with world.store.writing() as connection:
-            kept = "running" if state == "up" else "unhealthy"
-            if connections.read(connection, self.name).state == "paused":
-                return  # a person has paused it meanwhile, and his word stands
-            connections.write(world.store, connection, self.name, state=kept, reason=reason, changed_at=world.now_us())
-            if "crocevia_connection_changed" in world.listened:
-                said = Announcement(
-                    hook="crocevia_connection_changed",
-                    connection=self.name,
-                    at=world.now_us(),
-                    data={"state": state, "reason": reason},
-                )
-                announcements.append(connection, RowIds(connection), [said])
+        self._well_at_s = self.world.clock.monotonic_s() + wait_s

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from crocevia.connector import ReadsRecords
+from crocevia.connector import FindsKeys, ReadsRecords
 from crocevia.errors import DuplicateError, GoneError, RemoteError
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Record, RecordChanged, RecordMerged
-from crocevia.store import bindings, decisions, profiles
+from crocevia.store import bindings, decisions, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
 from crocevia.sync.batch import Batch
+from crocevia.sync.gate import READ
 from crocevia.sync.records import apply_records
 from crocevia.sync.touches import Leaf
 from crocevia.sync.world import Live, World
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from crocevia.sync.push import Wanted
 
 _FINDABLE = ("phone", "email")
+SETTLE_S = 60.0
+"""What a search by our key does not find so long after it was looked for the first time was never made."""
+_MOST_UNKNOWN = 200
+_US = 1_000_000
 NO_RAW = 0
 """Stands for the raw of records that were asked for, not told."""
 
@@ -36,13 +41,92 @@ def look_first(world: World, live: Live, mapping: ObjectMapping, wanted: Sequenc
     reader = live.connector
     if not wanted or not isinstance(reader, ReadsRecords):
         return False
+    doubtful = [one.row for one in wanted if one.row.claimed is not None and can_ask(live, one.row)]
+    if doubtful:
+        ask(world, live, mapping, doubtful, lease)
     heard = _before_create(world, live, mapping, reader, wanted, lease) if mapping.of == "profile" else False
     changing = [one.row.remote_id for one in wanted if one.row.remote_id and one.write.operation == "update"]
     if live.options.guard == "read" and changing:
-        records = reader.fetch(mapping.object, changing, mapping.remote_fields)
+        with live.gate.call(READ):
+            records = reader.fetch(mapping.object, changing, mapping.remote_fields)
         hear(world, live, records, lease)
         heard = heard or bool(records)
-    return heard
+    return heard or bool(doubtful)
+
+
+# --- what may have happened -----------------------------------------------------------------------------------------
+
+
+def can_ask(live: Live, row: BindingRow) -> bool:
+    """Whether the CRM can say if a write of this binding has happened."""
+    return isinstance(live.connector, ReadsRecords) and (
+        row.remote_id is not None or isinstance(live.connector, FindsKeys)
+    )
+
+
+def ask(
+    world: World, live: Live, mapping: ObjectMapping, rows: Sequence[BindingRow], lease: Lease | None
+) -> list[BindingRow]:
+    """Read what calls that may have happened have come to, and judge it; return the rows of which nothing was found."""
+    reader = live.connector
+    records: list[Record] = []
+    changed = [row.remote_id for row in rows if row.remote_id is not None]
+    made = _by_key(world, mapping.of, [row for row in rows if row.remote_id is None])
+    with live.gate.call(READ):
+        if changed and isinstance(reader, ReadsRecords):
+            records += reader.fetch(mapping.object, changed, mapping.remote_fields)
+        if made and isinstance(reader, FindsKeys):
+            records += reader.find_keys(mapping.object, sorted(made), mapping.remote_fields)
+    hear(world, live, records, lease)
+    with world.store.writing() as connection:
+        if lease is not None:
+            fence(connection, lease)
+        RowIds(connection).wait_turn()
+        bindings.unclaim(connection, [row.id for row in rows])
+    found = {record.values.get(mapping.key or "") for record in records}
+    return [row for key, row in made.items() if key not in found]
+
+
+def _by_key(world: World, of: str, rows: Sequence[BindingRow]) -> dict[str, BindingRow]:
+    """Bindings by our external id of what they are of."""
+    subjects = {row.subject_id for row in rows}
+    with world.store.reading() as connection:
+        load = profiles.load if of == "profile" else interactions.load
+        found = load(connection, subjects) if subjects else {}
+    return {found[row.subject_id].uid: row for row in rows if row.subject_id in found}
+
+
+def settle(world: World, live: Live, lease: Lease | None) -> int:
+    """Look for creates whose outcome is unknown; return how many were looked for.
+
+    What our key finds is bound and judged. What it has twice not found, a while apart, is made again.
+    """
+    if not isinstance(live.connector, FindsKeys):
+        return 0
+    looked = 0
+    for mapping in live.mappings.values():
+        with world.store.reading() as connection:
+            rows = bindings.unknown(connection, live.name, mapping.of, world.now_us(), _MOST_UNKNOWN)
+        rows = [row for row in rows if row.object == mapping.object]
+        if not rows:
+            continue
+        missing = ask(world, live, mapping, rows, lease)
+        with world.store.writing() as connection:
+            if lease is not None:
+                fence(connection, lease)
+            RowIds(connection).wait_turn()
+            first_look = {row.id for row in missing if row.claimed is not None}
+            left = [row for row in bindings.load(connection, [row.id for row in missing]) if row.state == "unknown"]
+            for row in left:
+                row.due_at = world.now_us() + int(SETTLE_S * _US)
+                if row.id not in first_look:
+                    row.state, row.due_at = "new", 0
+            bindings.save(connection, left)
+        looked += len(rows)
+    return looked
+
+
+# --- before a create ------------------------------------------------------------------------------------------------
 
 
 def _before_create(
@@ -65,7 +149,8 @@ def _before_create(
     }
     if not points:
         return False
-    found = reader.find(mapping.object, list(points), mapping.remote_fields)
+    with live.gate.call(READ):
+        found = reader.find(mapping.object, list(points), mapping.remote_fields)
     records = {record.id: record for some in found.values() for record in some}
     if not records:
         return False
@@ -120,7 +205,10 @@ def after_refusal(
     ids = {row.remote_id for row, _ in refused if row.remote_id and row.remote_id not in moved}
     ids |= {survivor for survivor in moved.values() if survivor}
     ids |= {candidate for _, error in refused if isinstance(error, DuplicateError) for candidate in error.candidates}
-    records = live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields) if ids else []
+    records: list[Record] = []
+    if ids:
+        with live.gate.call(READ):
+            records = live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields)
     now = world.clock.now()
     merges = [
         RecordMerged(object=mapping.object, id=gone, into=survivor, at=now)

@@ -13,13 +13,13 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from crocevia.connector import Connector, ReadsRecords, SendsMessages, WritesRecords
-from crocevia.errors import CroceviaError, RemoteError
+from crocevia.errors import CroceviaError, RemoteError, where
 from crocevia.model import ContactPoint, Message, Outcome, Receipt, Record, Write, Written
 from crocevia.store import Store, bindings, connections, cursors, planned
 from crocevia.store.planned import PLANNED, Change
 from crocevia.store.scratch import scratch
 from crocevia.sync import pull
-from crocevia.sync.intake import take_in, where
+from crocevia.sync.intake import take_in
 from crocevia.sync.push import Push
 from crocevia.sync.send import Send
 from crocevia.sync.world import Live, World, streams

@@ -15,6 +15,7 @@ from crocevia.model import Raw, RawPage
 from crocevia.store import connections, cursors, journal
 from crocevia.store.cursors import Cursor
 from crocevia.store.leases import Lease, fence
+from crocevia.sync.gate import READ
 from crocevia.sync.world import Live, World, streams
 
 MOST_PAGES = 20
@@ -33,7 +34,8 @@ def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int =
         for _ in range(most_pages):
             with world.store.reading() as connection:
                 cursor = cursors.read(connection, live.name, stream)
-            page = _read(live, stream, cursor.text)
+            with live.gate.call(READ):
+                page = _read(live, stream, cursor.text)
             keep(world, live, stream, page, complete=cursor.complete or not page.more, lease=lease)
             if not page.more:
                 break
@@ -113,7 +115,8 @@ def fit(live: Live) -> None:
     if live.fitted or not isinstance(connector, ReadsRecords):
         return
     for object_name, mapping in list(live.mappings.items()):
-        schema = connector.describe(object_name)
+        with live.gate.call(READ):
+            schema = connector.describe(object_name)
         key = mapping.key if mapping.key in schema.fields else None
         revision = mapping.revision if mapping.revision in schema.fields else None
         live.mappings[object_name] = evolve(mapping.fit(schema), key=key, revision=revision)

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from crocevia import faults
-from crocevia.connector import WritesRecords
+from crocevia.connector import FindsKeys, WritesRecords
 from crocevia.errors import (
     GoneError,
     OutcomeUnknownError,
@@ -18,14 +18,17 @@ from crocevia.errors import (
     RetryableError,
     SchemaDriftError,
 )
+from crocevia.mapping.lens import Reference
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Outcome, Write, Written
 from crocevia.store import bindings, connections, dead, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
-from crocevia.store.leases import Lease, fence
+from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync import lookup
+from crocevia.sync.gate import READ
+from crocevia.sync.governor import NOTHING
 from crocevia.sync.retry import Budget, Step, step
 from crocevia.sync.world import Live, World
 
@@ -38,6 +41,16 @@ class Wanted:
 
     row: BindingRow
     write: Write
+
+
+@frozen(kw_only=True)
+class Terms:
+    """What may be written now: so many records, by creating or by updating, nothing less urgent than `urgency`."""
+
+    most: int
+    creating: bool
+    updating: bool
+    urgency: int
 
 
 @define
@@ -66,32 +79,70 @@ class Push:
         """
         done = 0
         for of in ("profile", "interaction"):
-            mapping = self.live.mapping_of(of)
-            if mapping is not None:
-                done += self._run_of(mapping, creating=creating)
+            for mapping in self.live.mappings_of(of):
+                for terms in self._terms(mapping, creating=creating):
+                    done += self._run_of(mapping, terms)
         return done
 
-    def _run_of(self, mapping: ObjectMapping, *, creating: bool) -> int:
+    def _terms(self, mapping: ObjectMapping, *, creating: bool) -> list[Terms]:
+        """What the gate lets through now; what is to find out whether the CRM is well again goes alone and is small."""
+        writer, gate = self.live.connector, self.live.gate
+        if not isinstance(writer, WritesRecords):
+            return []
+        create, update = f"create {mapping.object}", f"update {mapping.object}"
+        reading = gate.allows(READ) > NOTHING
+        allowed = {
+            create: gate.allows(create) if creating and (reading or mapping.of != "profile") else NOTHING,
+            update: gate.allows(update) if reading or self.live.options.guard != "read" else NOTHING,
+        }
+        open_ = [name for name, urgency in allowed.items() if urgency > NOTHING]
+        if not any(map(gate.probing, open_)):
+            most, urgency = writer.write_limit, max(allowed.values())
+            both = Terms(most=most, creating=create in open_, updating=update in open_, urgency=urgency)
+            return [both] if open_ else []
+        return [
+            Terms(
+                most=1 if gate.probing(name) else writer.write_limit,
+                creating=name == create,
+                updating=name == update,
+                urgency=allowed[name],
+            )
+            for name in open_
+        ]
+
+    def _run_of(self, mapping: ObjectMapping, terms: Terms) -> int:
         writer = self.live.connector
         if not isinstance(writer, WritesRecords):
             return 0
-        wanted, settled = self._read(mapping, writer.write_limit, creating=creating)
-        if lookup.look_first(self.world, self.live, mapping, wanted, self.lease):
+        wanted, settled = self._read(mapping, terms)
+        if self.live.gate.allows(READ) == NOTHING:
+            # what may have happened is looked up first, and that has to wait
+            wanted = [one for one in wanted if one.row.claimed is None or not lookup.can_ask(self.live, one.row)]
+        elif lookup.look_first(self.world, self.live, mapping, wanted, self.lease):
             # what was heard may have changed anything: compute again, for those that were looked up
             looked_up = {one.row.id for one in wanted}
-            wanted, settled = self._read(mapping, writer.write_limit, creating=creating)
+            wanted, settled = self._read(mapping, terms)
             wanted = [one for one in wanted if one.row.id in looked_up]
-        self._claim(settled, wanted)
+        self._claim(mapping, settled, wanted)
         if wanted:
             self._record(mapping, wanted, self._write(writer, [one.write for one in wanted]))
         return len(wanted) + len(settled)
 
-    def _read(self, mapping: ObjectMapping, most: int, *, creating: bool) -> tuple[list[Wanted], list[BindingRow]]:
+    def _read(self, mapping: ObjectMapping, terms: Terms) -> tuple[list[Wanted], list[BindingRow]]:
         """What is pending now, as writes, and the rows that need none."""
         with self.world.store.reading() as connection:
             now = self.world.now_us()
-            rows = bindings.pending(connection, self.live.name, mapping.of, now, most, creating=creating)
-            rows = [row for row in rows if row.object == mapping.object]
+            rows = bindings.pending(
+                connection,
+                self.live.name,
+                mapping.of,
+                now,
+                terms.most,
+                object_name=mapping.object,
+                creating=terms.creating,
+                updating=terms.updating,
+                urgency=terms.urgency,
+            )
             return self._wanted(connection, mapping, rows) if rows else ([], [])
 
     # --- what to write ----------------------------------------------------------------------------------------------
@@ -100,12 +151,12 @@ class Push:
         self, connection: Any, mapping: ObjectMapping, rows: Sequence[BindingRow]
     ) -> tuple[list[Wanted], list[BindingRow]]:
         """The writes to make, and the rows that need none (they are settled in memory, to be saved)."""
-        records = self._canonical(connection, mapping.of, rows)
+        records = self._canonical(connection, mapping, rows)
         wanted: list[Wanted] = []
         settled: list[BindingRow] = []
         for row in rows:
             if row.claimed is not None and not self._repeatable(row):
-                row.state, row.claimed, row.error = "unknown", None, "OutcomeUnknownError"
+                row.state, row.due_at, row.error = "unknown", self.world.now_us(), "OutcomeUnknownError"
                 settled.append(row)
                 continue
             found = records.get(row.subject_id)
@@ -122,16 +173,16 @@ class Push:
         return wanted, settled
 
     def _canonical(
-        self, connection: Any, of: str, rows: Sequence[BindingRow]
+        self, connection: Any, mapping: ObjectMapping, rows: Sequence[BindingRow]
     ) -> dict[int, tuple[str, Mapping[str, Any]]]:
         """`(our external id, canonical values)` by subject."""
         subjects = {row.subject_id for row in rows}
-        if of == "profile":
+        if mapping.of == "profile":
             return {wanted: (row.uid, row.canonical()) for wanted, row in profiles.load(connection, subjects).items()}
         found = interactions.load(connection, subjects)
-        customers = bindings.remote_ids(
-            connection, self.live.name, "profile", {row.profile_id for row in found.values()}
-        )
+        objects = next((lens.objects for lens in mapping.lenses if isinstance(lens, Reference)), None)
+        people = {row.profile_id for row in found.values()}
+        customers = bindings.remote_ids(connection, self.live.name, "profile", people, objects)
         canonical: dict[int, tuple[str, Mapping[str, Any]]] = {}
         for wanted, row in found.items():
             values = row.canonical()
@@ -173,31 +224,45 @@ class Push:
         """Whether a call that may have happened can be made again without doubling anything."""
         return row.remote_id is not None or bool(getattr(self.live.connector, "idempotent_upsert", False))
 
+    @property
+    def _findable(self) -> bool:
+        """Whether a record that may have been made is found by our key, so that nobody has to look."""
+        return isinstance(self.live.connector, FindsKeys)
+
     def _interrupted(self, row: BindingRow) -> OutcomeUnknownError:
         told = f"{self.live.name}: a {row.object} may have been created (binding {row.id}); look there before a replay"
         return OutcomeUnknownError(told)
 
     # --- making the calls -------------------------------------------------------------------------------------------
 
-    def _claim(self, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
+    def _claim(self, mapping: ObjectMapping, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
         """Write down what is about to be called; nothing is called when the lane is not ours any more."""
         if not (settled or wanted):
             return
+        for one in wanted:
+            one.row.claimed = one.row.wanted
+            if one.row.remote_id is None and mapping.of == "profile":
+                one.row.writing = dict(one.write.values)
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
             ids = RowIds(connection, block=1)
             ids.wait_turn()
             bindings.save(connection, settled)
-            unknown = [_letter(row, self._interrupted(row)) for row in settled if row.state == "unknown"]
+            parked = [row for row in settled if row.state == "unknown" and not self._findable]
+            unknown = [_letter(row, self._interrupted(row)) for row in parked]
             dead.bury(connection, ids, unknown, self.world.now_us())
             bindings.claim(connection, [one.row for one in wanted])
         faults.reach("push.claimed")
 
     def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome for each write. A call that is refused as a whole is halved until the poison is alone."""
+        sure(self.lease, self.world.now_us())
+        names = {"upsert": "create"}
+        operations = {f"{names.get(write.operation, write.operation)} {write.object}": None for write in batch}
         try:
-            outcomes = writer.write(batch)
+            with self.live.gate.call(*operations):
+                outcomes = writer.write(batch)
         except RejectedError as error:
             return self._halved(writer, batch, error)
         except RemoteError as error:
@@ -267,7 +332,9 @@ class Push:
         self, mapping: ObjectMapping, row: BindingRow, error: RemoteError, taken: Step, letters: list[DeadLetter]
     ) -> RemoteError | None:
         """Put a failure on its binding; return it when it concerns the whole connection."""
-        row.claimed, row.error = None, type(error).__name__
+        if taken.next != "unknown":
+            row.claimed = None
+        row.error = type(error).__name__
         row.due_at = self.world.now_us() + int(taken.after.total_seconds() * _US)
         row.attempts += taken.counts
         match taken.next:
@@ -277,8 +344,8 @@ class Push:
                 return error if not taken.counts else None
             case "unknown":
                 if not self._repeatable(row):
-                    row.state = "unknown"
-                    letters.append(_letter(row, error))
+                    row.state, row.due_at = "unknown", self.world.now_us()
+                    letters += [] if self._findable else [_letter(row, error)]
             case "gone":
                 # deleted: nothing is revived; merged: the binding moves once what the survivor holds is read
                 row.state = row.state if isinstance(error, GoneError) and error.survivor else "gone"
@@ -319,7 +386,7 @@ def _succeeded(row: BindingRow, write: Write, written: Written) -> None:
     row.remote_id, row.state = written.id, "linked"
     row.version = written.version or row.version
     row.applied = row.wanted
-    row.claimed, row.attempts, row.due_at, row.error = None, 0, 0, None
+    row.claimed, row.writing, row.attempts, row.due_at, row.error = None, {}, 0, 0, None
     row.seen.update(write.values)
     for name in write.values:
         row.agreed.pop(name, None)

@@ -7,7 +7,7 @@ from typing import Any
 
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import RecordChanged, RecordDeleted, RecordMerged
-from crocevia.store import bindings, connections, profiles
+from crocevia.store import bindings, connections, dead, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
 from crocevia.sync import births, touches, verdicts
@@ -93,11 +93,18 @@ class Records:
         for remote_id, uid in unbound.items():
             row = rows.get(subjects.get(uid, 0))
             if row is not None and row.remote_id is None and row.state in ("new", "unknown", "blocked"):
+                if row.state == "unknown":
+                    dead.close(self.batch.transaction, "binding", [row.id])
                 row.remote_id, row.state, row.applied = remote_id, "linked", row.claimed or row.applied
+                row.seen, row.writing, row.claimed = row.writing, {}, None  # judged against what we wrote
                 self.bound[remote_id] = row
-                if self.mapping.of == "profile":  # what waited for the customer's record need not wait any more
-                    self.batch.linked[self.mapping.object, remote_id] = row.subject_id
-                    touches.unpark_records(self.batch, self.mapping.object, remote_id)
+                self._is_there(remote_id, row)
+
+    def _is_there(self, remote_id: str, row: BindingRow) -> None:
+        """What waited for a customer's record, from either side, need not wait any more."""
+        if self.mapping.of == "profile":
+            self.batch.linked[self.mapping.object, remote_id] = row.subject_id
+            touches.unpark_records(self.batch, self.mapping.object, remote_id)
 
     def too_many_deletions(self) -> bool:
         """A mass deletion stops the connection and asks: it is ignored, with a review; the rest is applied."""
@@ -147,6 +154,7 @@ class Records:
         batch, event = self.batch, leaf.event
         if row.state == "gone":
             row.state = "linked"  # it was undeleted there
+            self._is_there(event.id, row)
         batch.subjects.add((row.profile_id, leaf.raw_id))
         batch.changed_bindings[row.id] = row
         row.version = event.version
@@ -181,6 +189,7 @@ class Records:
         if survivor is None:
             row.remote_id, row.seen, row.agreed, row.version = event.into, {}, {}, None
             self.bound[event.into] = row
+            self._is_there(event.into, row)
             return
         row.state = "gone"
         if self.mapping.of == "profile" and survivor.subject_id != row.subject_id:

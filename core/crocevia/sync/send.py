@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from attrs import define, field
 
 from crocevia import faults
 from crocevia.connector import SendsMessages
-from crocevia.errors import OutcomeUnknownError, RemoteError, UndeliverableError
-from crocevia.model import Attachment, ContactPoint, Message, Receipt, Template, from_us
+from crocevia.errors import AuthError, OutcomeUnknownError, RemoteError, RetryableError, UndeliverableError
+from crocevia.model import Attachment, ContactPoint, Message, Receipt, Status, StatusReported, Template, from_us
 from crocevia.store import commands, dead, interactions
 from crocevia.store.commands import CommandRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
-from crocevia.store.leases import Lease, fence
+from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync import touches
 from crocevia.sync.batch import Batch
+from crocevia.sync.gate import SEND
+from crocevia.sync.governor import NOTHING
 from crocevia.sync.retry import MOST_ATTEMPTS, Budget, Step, step
 from crocevia.sync.world import Live, World
 
 _US = 1_000_000
 MOST_AT_ONCE = 50
+LONGEST_S = 10.0
+"""A slow channel does not keep the lane from its other work for longer at a time."""
+PROBED_AGAIN_S = 15.0
+"""While the channel is down, the next probe is with another message, in case it is this one's fault."""
 
 
 @define
@@ -32,10 +39,13 @@ class Send:
     live: Live
     lease: Lease | None = None
     budget: Budget = field(factory=Budget)
+    _probe: bool = field(default=False, init=False)
 
     def recover(self) -> int:
         """Park what a dead worker had claimed: it may have been sent. Call when the lane was taken; return how many."""
         with self.world.store.writing() as connection:
+            if self.lease is not None:
+                fence(connection, self.lease)
             rows = commands.claimed(connection, self.live.name)
             for row in rows:
                 row.state = "pending" if self._repeatable(row) else "unknown"
@@ -58,24 +68,36 @@ class Send:
         return OutcomeUnknownError(said)
 
     def run(self) -> int:
-        """Send what is due, oldest first; return how many commands were dealt with.
+        """Send what is due, oldest first and each conversation in order; return how many commands were dealt with.
 
         Raises:
             RemoteError: what concerns the whole connection (AuthError, ThrottledError).
             StoreError: an outcome could not be kept; the command is parked as unknown at the next start.
         """
         channel = self.live.connector
-        if not isinstance(channel, SendsMessages):
+        gate = self.live.gate
+        if not isinstance(channel, SendsMessages) or gate.allows(SEND) == NOTHING:
             return 0
         with self.world.store.reading() as connection:
-            rows = commands.due(connection, self.live.name, self.world.now_us(), MOST_AT_ONCE)
+            most = 1 if gate.probing(SEND) else MOST_AT_ONCE
+            rows = commands.due(connection, self.live.name, self.world.now_us(), most)
             messages = [self._message(connection, row) for row in rows]
         if not rows:
             return 0
         verdicts = self.world.dispatcher.decide("crocevia_allow_delivery", messages, connection=self.live.name)
+        until_s = self.world.clock.monotonic_s() + LONGEST_S
+        waiting: set[str | None] = set()
+        done = 0
         for row, message, verdict in zip(rows, messages, verdicts, strict=True):
+            if row.thread is not None and row.thread in waiting:
+                continue
+            if done and (gate.allows(SEND) == NOTHING or self.world.clock.monotonic_s() >= until_s):
+                break
             self._one(channel, row, message, verdict if isinstance(verdict, str) else None)
-        return len(rows)
+            done += 1
+            if row.state == "pending":
+                waiting.add(row.thread)
+        return done
 
     def _message(self, connection: Any, row: CommandRow) -> Message:
         payload = row.payload
@@ -98,14 +120,18 @@ class Send:
         if refusal is not None:
             self._finish(row, UndeliverableError(f"{self.live.name}: {refusal}"), detail=refusal)
             return
+        sure(self.lease, self.world.now_us())
         row.state = "claimed"
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
             commands.save(connection, [row])
         faults.reach("send.claimed")
+        sure(self.lease, self.world.now_us())
+        self._probe = self.live.gate.probing(SEND)
         try:
-            outcome: Receipt | RemoteError = channel.send(message)
+            with self.live.gate.call(SEND):
+                outcome: Receipt | RemoteError = channel.send(message)
         except RemoteError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - a connector's bug: nobody knows whether the message went
@@ -135,6 +161,8 @@ class Send:
         return None
 
     def _step(self, row: CommandRow, error: RemoteError) -> Step:
+        if self._probe and isinstance(error, RetryableError):  # the channel is down, whatever is sent
+            return Step("retry", max(error.after or timedelta(0), timedelta(seconds=PROBED_AGAIN_S)), counts=False)
         taken = step(error, row.attempts, self.world.random, self.budget)
         if taken.next == "unknown" and row.attempts + 1 < MOST_ATTEMPTS and self._repeatable(row):
             return Step("retry", taken.after)
@@ -156,6 +184,7 @@ class Send:
                 row.state, row.error, row.answer = "done", None, {"key": outcome.key}
                 if told is not None:
                     touches.sent(batch, told, outcome.key, outcome.conversation)
+                    touches.say(batch, told, self._status(row, "sent", outcome.key))
                     touches.unpark(batch, [batch.aliases[-1][0]])
                 self.budget.earn(1)
             elif taken is not None:
@@ -165,14 +194,19 @@ class Send:
                 row.state = _STATES.get(taken.next, "dead")
                 if row.state in ("refused", "dead") and told is not None:
                     touches.failed(batch, told, detail or _short(outcome))
+                    touches.say(batch, told, self._status(row, "failed", row.uid, told.status_detail))
                 if row.state in ("dead", "unknown"):
                     batch.letters.append(_letter(row, outcome))
             commands.save(connection, [row])
             batch.flush()
             faults.reach("send.before_record")
         faults.reach("send.recorded")
-        if isinstance(outcome, RemoteError) and taken is not None and (taken.next == "pause" or not taken.counts):
+        if isinstance(outcome, AuthError):
             raise outcome
+
+    def _status(self, row: CommandRow, status: Status, key: str, detail: str | None = None) -> StatusReported:
+        """What came of a send, as plugins hear it."""
+        return StatusReported(of=key, status=status, at=self.world.clock.now(), callback=row.uid, detail=detail)
 
 
 def _template(values: dict[str, Any]) -> Template:
