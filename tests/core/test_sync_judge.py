@@ -10,7 +10,7 @@ from crocevia import ContactPoint
 from crocevia.config.options import Options, Policy
 from crocevia.mapping import CODECS, FullName, Lens, Plain, Slots
 from crocevia.store.tables import bindings, decisions, reviews
-from crocevia.sync.judge import by_policy, judge, meet
+from crocevia.sync.judge import Evidence, by_policy, judge, meet
 from crocevia.testing import MemoryCRM
 from tests.core.conftest import Crossroads
 
@@ -120,22 +120,42 @@ def test_a_record_that_is_met_for_the_first_time(
     assert meet(CITY, {"City": remote}, ours, theirs_first=theirs_first).ruling == ruling
 
 
+NOW = AT + timedelta(days=2)
+SOON = timedelta(seconds=5)
+
+
 @pytest.mark.parametrize(
     ("policy", "ours_at", "theirs_at", "chosen"),
     [
-        ("latest", AT, AT + timedelta(seconds=1), "theirs"),
-        ("latest", AT + timedelta(seconds=1), AT, "ours"),
-        ("latest", AT, AT, "ask"),
-        ("latest", None, AT, "ask"),
-        ("latest", AT, None, "ask"),
-        ("crm wins", AT + timedelta(days=1), AT, "theirs"),
-        ("channel wins", AT, AT + timedelta(days=1), "ours"),
-        ("ask", AT, AT + timedelta(days=1), "ask"),
+        pytest.param("latest", AT, AT + timedelta(seconds=6), "theirs", id="theirs is later"),
+        pytest.param("latest", AT + timedelta(seconds=6), AT, "ours", id="ours is later"),
+        pytest.param("latest", AT, AT + SOON, "ask", id="too near to tell"),
+        pytest.param("latest", AT + SOON, AT, "ask", id="too near to tell, the other way"),
+        pytest.param("latest", None, AT, "ask", id="nobody knows when ours was set"),
+        pytest.param("latest", AT, None, "ask", id="nobody knows when theirs was set"),
+        pytest.param("latest", AT, NOW + 2 * SOON, "ask", id="their clock runs ahead"),
+        pytest.param("latest", NOW + 2 * SOON, AT, "ask", id="the clock of whom we have ours from runs ahead"),
+        pytest.param("latest", AT, NOW + SOON, "theirs", id="ahead by no more than clocks may differ"),
+        pytest.param("crm wins", AT + timedelta(days=1), AT, "theirs", id="crm wins"),
+        pytest.param("channel wins", AT, AT + timedelta(days=1), "ours", id="channel wins"),
+        pytest.param("ask", AT, AT + timedelta(days=1), "ask", id="ask"),
     ],
 )
 def test_policies(policy: str, ours_at: datetime | None, theirs_at: datetime | None, chosen: str) -> None:
     """What one cannot tell, a person is asked."""
-    assert by_policy(policy, ours_at, theirs_at) == chosen
+    evidence = Evidence(now=NOW, guard=SOON, ours_at=ours_at, theirs_at=theirs_at)
+    assert by_policy(policy, evidence)[0] == chosen
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "chosen"), [(1, 2, "theirs"), (2, 1, "ours"), (1, 1, "ask"), (None, 9, "ours")]
+)
+def test_the_higher_priority_wins_whenever_it_was(ours: int | None, theirs: int, chosen: str) -> None:
+    """A person of ours (None) is above every connection; equals are a tie."""
+    evidence = Evidence(
+        now=NOW, guard=SOON, ours_at=AT, theirs_at=AT - timedelta(days=1), ours_rank=ours, theirs_rank=theirs
+    )
+    assert by_policy("priority", evidence)[0] == chosen
 
 
 # --- end to end

@@ -15,6 +15,9 @@ from crocevia.store.json import dumps, loads
 from crocevia.store.rows import Among, selecting
 from crocevia.store.tables import decisions, reviews
 
+PERSON = "person"
+"""Stands as the origin of what a person decided, where else a connection's name stands."""
+
 
 @frozen(kw_only=True)
 class Decision:
@@ -99,6 +102,7 @@ def review(store: Store, connection: Connection, ids: RowIds, rows: Sequence[Rev
     """
     if not rows:
         return
+    newest = {(row.kind, row.connection, row.subject): row for row in rows}
     insert = store.insert(reviews)
     connection.execute(
         insert.on_conflict_do_update(
@@ -117,7 +121,7 @@ def review(store: Store, connection: Connection, ids: RowIds, rows: Sequence[Rev
                 "state": "open",
                 "at": row.at,
             }
-            for row in rows
+            for row in newest.values()
         ],
     )
 

@@ -9,11 +9,11 @@ from typing import Any
 from attrs import frozen
 
 from crocevia.connector import Connector
+from crocevia.store import decisions
 from crocevia.sync.batch import Batch
 from crocevia.sync.world import Live, World
 
-PERSON = "person"
-"""Stands as the origin of what a person decided, where else a connection's name stands."""
+PERSON = decisions.PERSON
 
 
 @frozen

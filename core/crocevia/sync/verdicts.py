@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from crocevia.mapping.lens import Lens
 from crocevia.mapping.object import ObjectMapping
-from crocevia.model import ContactPoint, RecordChanged, from_us, to_us
-from crocevia.model.decision import Chosen, Conflict
+from crocevia.model import ContactPoint, RecordChanged, to_us
 from crocevia.store.bindings import BindingRow
-from crocevia.store.decisions import Decision, Review
+from crocevia.store.decisions import PERSON, Decision, Review
 from crocevia.store.profiles import ProfileRow
+from crocevia.sync import contest
 from crocevia.sync.batch import Batch
-from crocevia.sync.judge import Verdict, by_policy, judge, meet
+from crocevia.sync.judge import Verdict, judge, meet
 from crocevia.sync.resolve import normalise
 
-MOST_FLIPS = 5
-"""So often may somebody there change what only we write, before it goes to review instead of being restored."""
+_ONLY_OURS = "only we write it: it is put right again"
 
 
 def hear_profile(
@@ -28,16 +28,22 @@ def hear_profile(
     first = not row.seen and row.applied == 0
     stale = _is_stale(mapping, row, values)
     for lens in mapping.lenses:
-        if lens.direction == "to crm" or stale or not any(name in values for name in lens.remote):
+        if not any(name in values for name in lens.remote):
             continue
         canonical = profile.canonical()
-        if first:
+        if stale:
+            _overrule(batch, profile, row, lens, values)
+        elif lens.direction == "to crm":
+            if not first:
+                _restore(batch, profile, row, lens, values)
+        elif first:
             verdict = meet(lens, values, canonical, theirs_first=_has_priority(batch, profile, lens))
+            _carry_out(batch, profile, row, verdict, values, event)
         else:
             base = {name: row.base(name) for name in lens.remote}
-            first_theirs = _policy(batch, lens) != "channel wins"
+            first_theirs = batch.live.options.policy(lens.fields[0]) != "channel wins"
             verdict = judge(lens, values, row.seen, base, canonical, theirs_first=first_theirs)
-        _carry_out(batch, profile, row, verdict, values, event)
+            _carry_out(batch, profile, row, verdict, values, event)
     _remember(mapping, row, values)
     if stale or _differs(mapping, row, profile.canonical()):
         batch.want("profile", profile.id)
@@ -45,30 +51,51 @@ def hear_profile(
 
 def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]) -> None:
     """The log is ours: what somebody changes in it there is put right again, a few times, then reviewed."""
-    foreign = [
-        name
-        for lens in mapping.lenses
-        for name in lens.remote
-        if name in values and not lens.same(name, values[name], row.seen.get(name))
-    ]
+    foreign = {lens.fields: names for lens in mapping.lenses if (names := _foreign(lens, row, values))}
+    before = {name: row.seen.get(name) for names in foreign.values() for name in names}
     _remember(mapping, row, values)
     if not foreign:
         return
     row.flips += 1
-    if row.flips > MOST_FLIPS:
+    if contest.restored(batch, row) >= contest.MOST_RESTORED:
         row.state = "review"
+        names = sorted(name for some in foreign.values() for name in some)
+        data = {"object": row.object, "id": row.remote_id, "binding": row.id, "fields": names}
         batch.reviews.append(
             Review(
-                kind="oscillation",
+                kind=contest.OSCILLATION,
                 connection=row.connection,
                 subject=f"binding {row.id}",
                 profile_id=row.profile_id,
-                data={"object": row.object, "id": row.remote_id, "fields": foreign},
+                data={**data, "flips": contest.MOST_RESTORED},
                 at=batch.now,
             )
         )
         return
+    batch.decisions.append(
+        Decision(
+            at=batch.now,
+            profile_id=row.profile_id,
+            binding_id=row.id,
+            connection=row.connection,
+            field=", ".join(name for fields in foreign for name in fields),
+            base=before,
+            ours=before,
+            theirs={name: contest.plain(values.get(name)) for name in before},
+            chosen=contest.RESTORED,
+            why=_ONLY_OURS,
+        )
+    )
     batch.want("interaction", row.subject_id)
+
+
+def _foreign(lens: Lens, row: BindingRow, values: Mapping[str, Any]) -> Sequence[str]:
+    """The remote fields that somebody else changed, as far as they are not asked about already."""
+    return [
+        name
+        for name in lens.remote
+        if name in values and name not in row.held and not lens.same(name, values[name], row.seen.get(name))
+    ]
 
 
 def _is_stale(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]) -> bool:
@@ -78,16 +105,39 @@ def _is_stale(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]
     return isinstance(stamped, int | float) and int(stamped) < row.applied and ours == row.applied
 
 
+def _overrule(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, values: Mapping[str, Any]) -> None:
+    """What an older revision of ours has written over is written again."""
+    if names := _foreign(lens, row, values):
+        choice = contest.Choice(chosen="ours", why="an older revision of ours came back: ours is pushed again")
+        contest.decide(batch, profile, row, lens, choice, values, names=names)
+
+
+def _restore(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, values: Mapping[str, Any]) -> None:
+    """Somebody changed what goes one way only: it is put right again, until that has gone on for too long."""
+    ours = lens.encode(profile.canonical())
+    names = [name for name in _foreign(lens, row, values) if not lens.same(name, values[name], ours.get(name))]
+    if not names:
+        return
+    choice = contest.Choice(chosen=contest.RESTORED, why=_ONLY_OURS)
+    if contest.restored(batch, row) >= contest.MOST_RESTORED:
+        why = "it is changed there again and again: it is left until a person has looked"
+        choice = contest.Choice(chosen=contest.OSCILLATION, why=why)
+        verdict = Verdict(lens=lens, ruling="conflict", why=why, names=tuple(names))
+        contest.hold(batch, profile, row, verdict, choice, values)
+    contest.decide(batch, profile, row, lens, choice, values, names=names)
+
+
 def _has_priority(batch: Batch, profile: ProfileRow, lens: Lens) -> bool:
-    """Whether this CRM's values stand when it is met: over channels always, over other CRMs by priority."""
+    """Whether this CRM's values stand when it is met: over channels always, over other CRMs by priority.
+
+    Never over what a person has decided.
+    """
     sources = {profile.origins[name][1] for name in lens.fields if name in profile.origins}
+    if PERSON in sources:
+        return False
     sources |= {name for claim in profile.claims.values() for name in claim.shown_by} if lens.is_set else set()
     others = [batch.world.lives[name] for name in sources if name in batch.world.lives and name != batch.live.name]
     return all(batch.live.options.priority > other.options.priority for other in others if other.reads)
-
-
-def _policy(batch: Batch, lens: Lens) -> str:
-    return batch.live.options.policy(lens.fields[0])
 
 
 def _carry_out(
@@ -95,125 +145,48 @@ def _carry_out(
     profile: ProfileRow,
     row: BindingRow,
     verdict: Verdict,
-    remote: Mapping[str, Any],
+    there: Mapping[str, Any],
     event: RecordChanged,
 ) -> None:
-    chosen: str = verdict.ruling
-    values, why = verdict.values, verdict.why
-    canonical = profile.canonical()
-    names = verdict.lens.fields
-    if verdict.ruling in ("unchanged", "agreed"):
-        if verdict.ruling == "agreed":
-            _agree(row, verdict.lens)
+    lens, canonical, new = verdict.lens, profile.canonical(), not profile.stored
+    if verdict.ruling == "unchanged":
         return
-    if verdict.ruling == "conflict":
-        chosen, values, why = _choose(batch, profile, row, verdict, event)
-    if chosen in ("theirs", "merged"):
-        _take(batch, profile, values, to_us(event.at))
-        _agree(row, verdict.lens)
+    if verdict.ruling == "agreed":
+        if contest.release(batch, profile.id, row, lens, lens.remote, by=row.connection, choice="agreed"):
+            contest.decide(batch, profile, row, lens, contest.AGREED, there)
+        return
+    choice = contest.choose(batch, profile, row, verdict, there, event.at)
+    bases = {name: row.base(name) for name in verdict.names}
+    taken = choice.chosen in ("theirs", "merged")
+    if taken:
+        take(batch, profile, choice.values, to_us(event.at), guard_s=batch.live.options.skew_guard_s)
+    if not (new and taken):  # whose a new profile's values are, its origins say
+        contest.decide(batch, profile, row, lens, choice, there, ours=canonical, names=verdict.names)
+    if taken:
+        contest.release(batch, profile.id, row, lens, verdict.names, by=row.connection, choice=choice.chosen)
+        return
+    row.agreed.update(bases)  # what both held last stays the base until the push is acknowledged
+    if choice.chosen == "ours":
+        contest.release(batch, profile.id, row, lens, verdict.names, by=row.connection, choice="ours", agreed=False)
     else:
-        # what both held last stays the base until the push is acknowledged
-        row.agreed.update({name: row.base(name) for name in verdict.lens.remote})
-    if chosen in ("ask", "unreadable"):
-        _ask(batch, profile, row, verdict, chosen)
-    batch.decisions.append(
-        Decision(
-            at=batch.now,
-            profile_id=profile.id,
-            binding_id=row.id,
-            connection=row.connection,
-            field=", ".join(names),
-            base={name: row.base(name) for name in verdict.lens.remote},
-            ours={name: _plain(canonical.get(name)) for name in names},
-            theirs={name: remote.get(name) for name in verdict.lens.remote},
-            chosen=chosen,
-            why=why,
-        )
-    )
+        contest.hold(batch, profile, row, verdict, choice, there)
 
 
-def _agree(row: BindingRow, lens: Lens) -> None:
-    for name in lens.remote:
-        row.agreed.pop(name, None)
-        if name in row.held:
-            row.held.remove(name)
+def take(batch: Batch, profile: ProfileRow, values: Mapping[str, Any], at: int, *, guard_s: float = 0.0) -> None:
+    """Give a profile canonical values.
 
-
-def _choose(
-    batch: Batch, profile: ProfileRow, row: BindingRow, verdict: Verdict, event: RecordChanged
-) -> tuple[str, Mapping[str, Any], str]:
-    """A plugin's choice, else the policy's."""
-    name = verdict.lens.fields[0]
-    policy = _policy(batch, verdict.lens)
-    origin = max((profile.origins[field] for field in verdict.lens.fields if field in profile.origins), default=None)
-    conflict = Conflict(
-        profile=profile.uid,
-        connection=row.connection,
-        object=row.object,
-        field=name,
-        policy=policy,
-        base={field: row.base(field) for field in verdict.lens.remote},
-        ours=profile.fields.get(name),
-        theirs=verdict.values.get(name),
-        ours_at=None if origin is None else from_us(origin[0]),
-        theirs_at=event.at,
-        ours_from=None if origin is None else origin[1],
-    )
-    choice = batch.world.dispatcher.decide("crocevia_resolve_conflict", [conflict])[0]
-    if isinstance(choice, Chosen):
-        return "merged", {name: choice.value}, "both sides changed it; a plugin chose a value"
-    if choice is not None:
-        return choice, verdict.values, "both sides changed it; a plugin chose"
-    return by_policy(policy, conflict.ours_at, event.at), verdict.values, f"both sides changed it; policy {policy}"
-
-
-def _ask(batch: Batch, profile: ProfileRow, row: BindingRow, verdict: Verdict, chosen: str) -> None:
-    """Both values are kept where they are until a person chooses."""
-    row.held = sorted({*row.held, *verdict.lens.remote})
-    name = verdict.lens.fields[0]
-    data = {"profile": profile.uid, "field": name, "object": row.object, "id": row.remote_id}
-    batch.reviews.append(
-        Review(
-            kind="conflict" if chosen == "ask" else "unreadable value",
-            connection=row.connection,
-            subject=f"binding {row.id}: {name}",
-            profile_id=profile.id,
-            data=data,
-            at=batch.now,
-        )
-    )
-    conflict = {
-        "profile": profile.uid,
-        "connection": row.connection,
-        "object": row.object,
-        "field": name,
-        "policy": _policy(batch, verdict.lens),
-        "base": {field: row.base(field) for field in verdict.lens.remote},
-        "ours": _plain(profile.canonical().get(name)),
-        "theirs": _plain(verdict.values.get(name)),
-    }
-    batch.announce(
-        "crocevia_conflict_raised",
-        {"review": f"conflict binding {row.id}: {name}", "conflict": conflict},
-        profile=profile.id,
-    )
-
-
-def _take(batch: Batch, profile: ProfileRow, values: Mapping[str, Any], at: int) -> None:
+    Args:
+        at: When they were set, in microseconds; a time in our future is marked, as it says nothing.
+        guard_s: So far two clocks may differ, in seconds.
+    """
+    ahead = at > batch.now + int(guard_s * timedelta(seconds=1) / timedelta(microseconds=1))
     for name, value in values.items():
         if name == "contact_points":
             take_points(batch, profile, value)
-        else:
-            batch.set_field(profile, name, _plain(value), at)
-
-
-def _plain(value: Any) -> Any:
-    """As stored: JSON has no tuples and no datetimes."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, ContactPoint):
-        return value.address
-    return value.isoformat() if hasattr(value, "isoformat") else value
+            continue
+        batch.set_field(profile, name, contest.plain(value), at)
+        if ahead and profile.origins.get(name) == [at, batch.live.name]:
+            profile.origins[name] = [at, batch.live.name, contest.AHEAD]
 
 
 def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, ...]) -> None:
