@@ -53,6 +53,7 @@ def test_first_hooks_are_those_of_the_design() -> None:
         "crocevia_normalise_contact_point",
         "crocevia_profile_changed",
         "crocevia_profiles_merged",
+        "crocevia_profiles_unmerged",
         "crocevia_read_record",
         "crocevia_register_commands",
         "crocevia_register_connectors",

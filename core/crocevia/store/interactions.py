@@ -81,6 +81,13 @@ class InteractionRow:
         }
 
 
+def addresses(detail: dict[str, Any]) -> list[str]:
+    """The customer's addresses that an interaction has shown, by its `detail`."""
+    wrote_from = detail.get("wrote_from")
+    found: list[str] = detail.get("shown") or ([] if wrote_from is None else [wrote_from])
+    return found
+
+
 def _lines(attachments: list[dict[str, Any]] | None) -> str | None:
     """One line a file: kind, name, type, reference."""
     if not attachments:

@@ -11,8 +11,18 @@ from sqlalchemy.engine import Connection
 
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
-from crocevia.store.rows import Among
-from crocevia.store.tables import apart, bindings, interactions, merges, moved, profiles
+from crocevia.store.tables import (
+    announcements,
+    apart,
+    bindings,
+    commands,
+    interactions,
+    journal_subjects,
+    merges,
+    moved,
+    profiles,
+    revisions,
+)
 
 LIVE = ("new", "linked")
 
@@ -105,11 +115,42 @@ def move_back(connection: Connection, merge_id: int, survivor: int, loser: int) 
     return changed
 
 
-def give(connection: Connection, ids: Collection[int], profile: int) -> None:
-    """Give these interactions to a profile."""
-    _GIVE.run(connection, ids, profile)
-    for chunk in _chunks(sorted(ids)):
-        _bindings_of(connection, bindings.c.subject_id.in_(chunk), profile)
+def also(connection: Connection, merge_id: int, ids: Collection[int]) -> None:
+    """Let these interactions, which came after a merge, go the way of those that changed hands in it."""
+    if ids:
+        connection.execute(sa.insert(moved), [{"merge_id": merge_id, "interaction_id": one} for one in sorted(ids)])
+
+
+def readdress(store: Store, connection: Connection, merge_id: int, survivor: int, loser: int) -> None:
+    """Let what was written since a merge about interactions that go back carry the key of whom it is about."""
+    mine = sa.select(moved.c.interaction_id).where(moved.c.merge_id == merge_id)
+    raws = (
+        sa.select(interactions.c.raw_id)
+        .where(interactions.c.id.in_(mine), interactions.c.id > merge_id, interactions.c.raw_id.is_not(None))
+        .union(sa.select(revisions.c.raw_id).where(revisions.c.interaction_id.in_(mine), revisions.c.id > merge_id))
+        .subquery()
+    )
+    known = sa.select(sa.literal(loser), raws.c.raw_id).where(raws.c.raw_id.is_not(None))
+    insert = store.insert(journal_subjects).from_select(["profile_id", "raw_id"], known)
+    connection.execute(insert.on_conflict_do_nothing())
+    others = sa.select(interactions.c.raw_id).where(
+        interactions.c.profile_id == survivor, interactions.c.raw_id.is_not(None)
+    )
+    connection.execute(
+        sa.delete(journal_subjects).where(
+            journal_subjects.c.profile_id == survivor,
+            journal_subjects.c.raw_id.in_(sa.select(raws.c.raw_id)),
+            journal_subjects.c.raw_id.not_in(others),
+        )
+    )
+    for table, subject in (
+        (revisions, revisions.c.interaction_id),
+        (announcements, announcements.c.subject_id),
+        (commands, commands.c.interaction_id),
+    ):
+        connection.execute(
+            sa.update(table).where(subject.in_(mine), table.c.profile_id == survivor).values(profile_id=loser)
+        )
 
 
 def moved_ids(connection: Connection, merge_ids: Iterable[int]) -> set[int]:
@@ -132,9 +173,6 @@ def _bindings_of(connection: Connection, condition: sa.ColumnElement[bool], prof
             state=sa.case((bindings.c.state == "blocked", "new"), else_=bindings.c.state),
         )
     )
-
-
-_GIVE = Among("UPDATE interactions SET profile_id = ? WHERE id {among}")
 
 
 def rebind(connection: Connection, places: Sequence[tuple[int, int, int, str]]) -> None:
@@ -160,6 +198,23 @@ def family(connection: Connection, profile: int) -> list[int]:
     return [profile, *connection.execute(statement).scalars()]
 
 
+def descend(connection: Connection, profile: int) -> list[int]:
+    """Everything that was merged into a profile, and into those; whatever their pointers say now."""
+    found: list[int] = []
+    waiting = [profile]
+    while waiting:
+        statement = sa.select(merges.c.loser_id).where(merges.c.profile_id.in_(waiting), merges.c.undone_at.is_(None))
+        waiting = [one for one in connection.execute(statement).scalars() if one not in found]
+        found += waiting
+    return found
+
+
+def point_these(connection: Connection, ids: Collection[int], to: int) -> None:
+    """Let these tombstones point to a profile."""
+    if ids:
+        connection.execute(sa.update(profiles).where(profiles.c.id.in_(list(ids))).values(merged_into=to))
+
+
 # --- two customers --------------------------------------------------------------------------------------------------
 
 
@@ -183,7 +238,3 @@ def kept_apart(connection: Connection, profile: int) -> set[int]:
         (apart.c.profile_id == profile) | (apart.c.other_id == profile)
     )
     return {other for row in connection.execute(statement) for other in row if other != profile}
-
-
-def _chunks(ids: list[int], size: int = 1000) -> Iterable[list[int]]:
-    return (ids[start : start + size] for start in range(0, len(ids), size))

@@ -18,6 +18,7 @@ HOOKS = (
     "crocevia_interaction_logged",
     "crocevia_profile_changed",
     "crocevia_profiles_merged",
+    "crocevia_profiles_unmerged",
     "crocevia_conflict_raised",
     "crocevia_connection_changed",
 )
@@ -75,11 +76,11 @@ def _arguments(connection: Any, one: Announcement) -> dict[str, Any]:
     data = dict(one.data)
     match one.hook:
         case "crocevia_interaction_logged":
-            rows = profiles.load(connection, [one.profile_id]) if one.profile_id else {}
+            rows = profiles.load_canonical(connection, [one.profile_id]) if one.profile_id else {}
             profile = next((row.uid for row in rows.values()), None)
             return {**base, **data, "connection": one.connection, "profile": profile, "event": from_wire(data["event"])}
         case "crocevia_profile_changed":
-            rows = profiles.load(connection, [one.profile_id]) if one.profile_id else {}
+            rows = profiles.load_canonical(connection, [one.profile_id]) if one.profile_id else {}
             values = next((row.canonical() for row in rows.values()), {})
             return {**base, **data, "values": values}
         case "crocevia_conflict_raised":
