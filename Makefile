@@ -7,11 +7,14 @@ SHELL := /bin/bash
 PYTHON ?= python3
 WORKERS ?= 2
 PYTEST_ARGS ?=
+SEED ?= 1
+RUNS ?= 20
+SECONDS ?= 12
 BENCH_JSON ?= .cache/bench.json
 RUNNABLE := .venv/.installed
 TESTABLE := .venv/.installed-with-tests
 
-.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign bench format clean
+.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign faults bench format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -64,6 +67,9 @@ test-peers: setup peers-packages ## the tests against real servers and a real br
 
 campaign: setup ## twenty demo days, the daemon killed at least five times in each (about a quarter of an hour)
 	.venv/bin/python -m pytest -m campaign tests/system/test_demo_campaign.py $(PYTEST_ARGS)
+
+faults: setup ## the daemon under kill -9 and every other fault, judged from outside (SEED=, RUNS=, STORE=sqlite|postgresql)
+	.venv/bin/python -m tests.faults --seed $(SEED) --runs $(RUNS) --seconds $(SECONDS) $(if $(STORE),--store $(STORE)) --jobs $(WORKERS)
 
 bench: setup ## figures, each with its floor
 	@mkdir -p $(dir $(BENCH_JSON))

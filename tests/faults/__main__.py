@@ -53,7 +53,7 @@ def _one(plan: Schedule, *, last: bool) -> Report:
     shutil.rmtree(folder, ignore_errors=True)
     try:
         report = run(plan, folder)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever broke one run must not hide the others
         traceback.print_exc()
         report = Report(plan, Verdict(unbalanced=[f"the run itself failed: {type(error).__name__}: {error}"]))
     found = report.verdict

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -94,14 +93,12 @@ class People:
         self._pool.shutdown()
 
     def _do(self, deed: Deed) -> None:
-        name = deed.verb.removesuffix(" in tryton")
         try:
-            if name == deed.verb:
-                _DEEDS[name](self, deed)
-            else:
-                _TRYTON[name](self, deed)
+            getattr(self, "_" + deed.verb.replace(" ", "_"))(deed)
         except (CroceviaError, requests.HTTPError) as error:
             raise NotYetError(str(error)) from error  # a record is locked, say: people try again
+
+    # Each verb is a method: "email in tryton" is `_email_in_tryton`.
 
     # --- customers ----------------------------------------------------------------------------------------------------
 
@@ -208,11 +205,11 @@ class People:
             self._parties[who] = self._touch(self.made[f"{who}.0"])["party"]
         return self._parties[who]
 
-    def _name_there(self, deed: Deed) -> None:
+    def _name_in_tryton(self, deed: Deed) -> None:
         self._rpc(f"{_PARTY}.write", [self._party(deed.who)], {"name": deed.text})
         self.typed[deed.who, "name", "tryton"] = deed.text
 
-    def _email_there(self, deed: Deed) -> None:
+    def _email_in_tryton(self, deed: Deed) -> None:
         party = self._party(deed.who)
         found = self._rpc(f"{_MECHANISM}.search", [["party", "=", party], ["type", "=", "email"]], 0, None, None)
         if deed.text is None:
@@ -223,12 +220,12 @@ class People:
             self._rpc(f"{_MECHANISM}.create", [{"party": party, "type": "email", "value": deed.text}])
         self.typed[deed.who, "email", "tryton"] = deed.text
 
-    def _answer_there(self, deed: Deed) -> None:
+    def _answer_in_tryton(self, deed: Deed) -> None:
         touch = self._touch(self._message(deed))
         self._rpc(f"{_TOUCH}.create", [{"reply_to": touch["id"], "body": deed.text}])
         self.answers[str(deed.text)] = "tryton"
 
-    def _create_there(self, deed: Deed) -> None:
+    def _create_in_tryton(self, deed: Deed) -> None:
         row = {
             "name": deed.text,
             "contact_mechanisms": [
@@ -237,25 +234,3 @@ class People:
         }
         self._rpc(f"{_PARTY}.create", [row])
         self.created[str(deed.text)] = "tryton"
-
-
-_DEEDS: dict[str, Callable[[People, Deed], None]] = {
-    "text": People._text,
-    "edit": People._edit,
-    "revoke": People._revoke,
-    "react": People._react,
-    "repeat": People._repeat,
-    "name": People._name,
-    "email": People._email,
-    "phone": People._phone,
-    "answer": People._answer,
-    "create": People._create,
-    "delete": People._delete,
-    "merge": People._merge,
-}
-_TRYTON: dict[str, Callable[[People, Deed], None]] = {
-    "name": People._name_there,
-    "email": People._email_there,
-    "answer": People._answer_there,
-    "create": People._create_there,
-}

@@ -1,6 +1,7 @@
 """The verdict: what the vendor was acknowledged for against what the CRMs hold and what customers got.
 
-It reads ledgers and contents only, and asks the daemon nothing but its books. Pure: the same evidence, the same verdict.
+It reads ledgers and contents, and asks the daemon for nothing but its books.
+Pure: the same evidence, the same verdict.
 """
 
 from __future__ import annotations
@@ -56,12 +57,12 @@ class Contents:
     """What one CRM holds at the end.
 
     Attributes:
-        births: Keys of the interactions and people that the API created, each time that it did; None: not recorded.
+        births: Object and our key of what the API created, each time that it did; empty where no ledger says it.
     """
 
     touches: Sequence[Touch] = ()
     people: Sequence[Person] = ()
-    births: Sequence[tuple[str, str]] | None = None
+    births: Sequence[tuple[str, str]] = ()
 
 
 @frozen(kw_only=True)
@@ -92,8 +93,9 @@ class Evidence:
         parked: What the daemon reports as given to a person, by our key of it: unknown sends.
         status: What `crocevia status --json` says.
         drift: What `crocevia audit` says is not as it should be.
+        created: Names of people whom colleagues entered, and in which CRM.
         left: Customers (by number) whose record a colleague deleted in a CRM: `{CRM: numbers}`.
-        buried: Ids of the records that colleagues deleted or merged away in Salesforce, with their phones.
+        rested: Whether nothing was under way any more when this was gathered.
         wrong: What was seen to be broken on the way.
     """
 
@@ -107,7 +109,6 @@ class Evidence:
     status: Mapping[str, Any] = field(factory=dict)
     drift: Sequence[str] = ()
     left: Mapping[str, frozenset[str]] = field(factory=dict)
-    buried: Mapping[str, str] = field(factory=dict)
     rested: bool = True
     wrong: Sequence[str] = ()
 
@@ -226,7 +227,7 @@ def _doubled_touches(evidence: Evidence) -> Iterator[str]:
         for what in ("message", "key"):
             found = Counter(value for touch in contents.touches if (value := getattr(touch, what)))
             yield from (f"{name}: {what} {value} is on {count} records" for value, count in found.items() if count > 1)
-        born = Counter(contents.births or ())
+        born = Counter(contents.births)
         yield from (f"{name}: {kind} {key} was created {n} times" for (kind, key), n in born.items() if n > 1)
 
 

@@ -69,11 +69,11 @@ class Troublemaker:
     def _do(self, trouble: Trouble) -> None:
         kind, _, what = trouble.kind.partition(": ")
         if what:
-            {"org": self._org, "vendor": self._vendor}[kind](what, trouble)
-        elif kind in _ACTIONS:
-            _ACTIONS[kind](self, trouble)
-        else:
+            getattr(self, f"_{kind}")(what, trouble)
+        elif trouble.where in self.site.roads:
             self._road(kind, trouble)
+        else:
+            getattr(self, "_" + kind.replace(" ", "_"))(trouble)
 
     def _road(self, kind: str, trouble: Trouble) -> None:
         road = self.site.roads[trouble.where]
@@ -100,7 +100,7 @@ class Troublemaker:
         self.site.customers.fault(what, trouble.times)
         self.hits[f"vendor: {what}"] += trouble.times
 
-    def _expire(self, trouble: Trouble) -> None:
+    def _sessions_expire(self, trouble: Trouble) -> None:
         self.site.org.call("POST", "/_simulator/sessions/expire")
         self.hits["sessions expire"] += 1
 
@@ -205,12 +205,4 @@ _TRICKS: dict[str, Trick] = {
     "truncate": "truncate",
     "refuse 429": "refuse 429",
     "refuse 503": "refuse 503",
-}
-_ACTIONS: dict[str, Callable[[Troublemaker, Trouble], None]] = {
-    "sessions expire": Troublemaker._expire,
-    "stop": Troublemaker._stop,
-    "disk full": Troublemaker._disk_full,
-    "fsync error": Troublemaker._fsync_error,
-    "second daemon": Troublemaker._second_daemon,
-    "database restart": Troublemaker._database_restart,
 }
