@@ -46,6 +46,7 @@ IMPERSONAL = {
     "leases",
     "moved",
     "apart",
+    "backfills",
     "budgets",
 }
 

@@ -28,6 +28,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("crocevia.cli.pause:pause", "Stop calling one vendor; what is to be done is kept."),
     "resume": ("crocevia.cli.pause:resume", "Go on with a connection after a pause."),
     "plan": ("crocevia.cli.plan:plan", "Say what the daemon would change where, field by field, and do none of it."),
+    "backfill": (
+        "crocevia.cli.backfill:backfill",
+        "Ask for records of what was there before a CRM was added, or its mapping.",
+    ),
     "dead": ("crocevia.cli.dead:dead", "List, show and replay what could not be processed."),
     "simulate": ("crocevia.cli.simulate:simulate", "Run a simulated vendor: a server to try a connector against."),
     "translate": ("crocevia.cli.translate:translate", "Print what Crocevia makes of raw vendor input."),

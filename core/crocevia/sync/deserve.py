@@ -11,7 +11,7 @@ from crocevia.model import Customer
 from crocevia.store import bindings, interactions
 from crocevia.store.bindings import LIVE, BindingRow
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync.world import Live, Target
+from crocevia.sync.world import Live, Target, World
 
 if TYPE_CHECKING:
     from crocevia.sync.batch import Batch
@@ -42,7 +42,7 @@ def settle(batch: Batch) -> None:
         if not live.writes or live.mapping_of("profile") is None:
             continue
         without = [row for row in profiles if live.name not in places[row.id]]
-        for row, object_name in zip(without, objects(batch, live, without), strict=True):
+        for row, object_name in zip(without, objects(batch.world, live, without), strict=True):
             if object_name is not None:
                 made.append((row, Target(live.name, object_name)))
                 places[row.id].add(live.name)
@@ -50,7 +50,7 @@ def settle(batch: Batch) -> None:
     _bind_interactions(batch, places, new | {row.id for row, _ in made})
 
 
-def objects(batch: Batch, live: Live, profiles: Sequence[ProfileRow]) -> list[str | None]:
+def objects(world: World, live: Live, profiles: Sequence[ProfileRow]) -> list[str | None]:
     """As what each of these customers deserves a record on a connection; None: none. Same order."""
     mapping = live.mapping_of("profile")
     if not profiles or mapping is None:
@@ -61,7 +61,7 @@ def objects(batch: Batch, live: Live, profiles: Sequence[ProfileRow]) -> list[st
         Customer(profile=row.uid, values=row.canonical(), known=row.deserving, identified=reachable(row))
         for row in profiles
     ]
-    said = batch.world.dispatcher.decide(_HOOK, customers, connection=live.name, objects=tuple(known))
+    said = world.dispatcher.decide(_HOOK, customers, connection=live.name, objects=tuple(known))
     found: list[str | None] = []
     for customer, verdict in zip(customers, said, strict=True):
         if isinstance(verdict, str) and verdict not in known:

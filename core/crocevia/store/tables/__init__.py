@@ -12,6 +12,7 @@ from crocevia.store.tables.inbox import cursors, journal, journal_subjects, park
 from crocevia.store.tables.judged import decisions, reviews
 from crocevia.store.tables.log import aliases, interactions, revisions
 from crocevia.store.tables.metadata import Id, metadata
+from crocevia.store.tables.operations import backfills
 from crocevia.store.tables.people import apart, claim_aliases, claims, merges, moved, profiles
 from crocevia.store.tables.running import (
     announcements,
@@ -30,6 +31,7 @@ __all__ = [
     "aliases",
     "announcements",
     "apart",
+    "backfills",
     "bindings",
     "budgets",
     "claim_aliases",
