@@ -25,6 +25,7 @@ class Row:
     Attributes:
         places: Where in the batch the writes stand.
         outcome: What came of it; None before.
+        parent: The row whose child this is, written before it; None: it stands for itself.
     """
 
     object: str
@@ -34,6 +35,7 @@ class Row:
     values: dict[str, Any]
     places: list[int] = field(factory=list)
     outcome: Outcome | None = None
+    parent: Row | None = None
 
     @property
     def subject(self) -> str:

@@ -24,10 +24,12 @@ from crocevia import (
     WritesRecords,
 )
 from crocevia.mapping import ObjectMapping
-from crocevia_salesforce import checks, mappings, reads
+from crocevia_salesforce import checks, children, mappings, parsing
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.batches import COLLECTIONS_A_CALL, ROWS_A_COLLECTION
+from crocevia_salesforce.changes import Changes
 from crocevia_salesforce.finding import Finder
+from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.schemas import Schemas, object_schema
 from crocevia_salesforce.settings import Settings
 from crocevia_salesforce.transport import Transport, Usage
@@ -42,7 +44,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
     """
 
     kind = "salesforce"
-    leaf_paths = ("records.*",)
+    leaf_paths = ("records.*", "deletedRecords.*")
     write_limit = ROWS_A_COLLECTION * COLLECTIONS_A_CALL
 
     def __init__(self, settings: Settings, **given: Any) -> None:
@@ -51,8 +53,9 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
         self._transport = Transport(self.http, self._tokens, settings.api_version)
         self._schemas = Schemas(self._transport)
         overlap = timedelta(seconds=settings.overlap_s)
-        self._reads = reads.Reads(self._transport, self._schemas, overlap, self.clock.now)
-        self._finder = Finder(self._transport, self._schemas, settings.region)
+        self._reads = Reads(self._transport, self._schemas, self.clock.now)
+        self._changes = Changes(self._transport, self._schemas, self._reads, overlap, self.clock.now)
+        self._finder = Finder(self._transport, self._schemas, settings.region, self.clock.now)
         self._writes = Writes(
             transport=self._transport,
             schemas=self._schemas,
@@ -77,7 +80,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """Read a page of changes: one event a row."""
-        return reads.parse(raw)
+        return parsing.parse(raw)
 
     def mappings(self) -> tuple[ObjectMapping, ...]:
         """Contact as profile, Interaction__c as interaction."""
@@ -85,11 +88,12 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
 
     def describe(self, object_name: str) -> ObjectSchema:
         """The object's fields, asked anew. Raises SchemaDriftError where the user sees no such object."""
-        return object_schema(self._schemas.fresh(object_name))
+        schema = self._schemas.fresh(object_name)
+        return object_schema(schema, (children.RELATIONSHIP,) if self._schemas.has_identities(object_name) else ())
 
     def changes(self, object_name: str, cursor: str | None, fields: Sequence[str]) -> RawPage:
-        """One page by SystemModstamp, the recycle bin included; one call when there is nothing new."""
-        return self._reads.changes(object_name, cursor, fields)
+        """One page by SystemModstamp, the recycle bin included; at rest one call for all objects that are polled."""
+        return self._changes.page(object_name, cursor, fields)
 
     def fetch(self, object_name: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Records by id, 2,000 a call."""
@@ -103,4 +107,5 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """Upsert by key, update and delete by id; contacts before what points to them."""
+        self._changes.forget()
         return self._writes.write(batch)

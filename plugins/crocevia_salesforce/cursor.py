@@ -35,6 +35,8 @@ class Cursor:
         told: `{stamp: {record id: digest of the row}}` for the overlap below `at`.
         floor: Below this nothing is remembered, as it was too much; the overlap ends there.
         moved: When `at` last moved, by our clock; None once nothing below `at` can be late any more.
+        children: Where polling of the records' child rows stands; None: they have none that are mapped.
+        covered: Until when records that no query shows any more have been told; None: not asked yet.
     """
 
     at: Position = START
@@ -42,6 +44,8 @@ class Cursor:
     told: Mapping[str, Mapping[str, str]] = field(factory=dict)
     floor: Position = START
     moved: datetime | None = None
+    children: Cursor | None = None
+    covered: datetime | None = None
 
     @classmethod
     def read(cls, text: str | None) -> Cursor:
@@ -49,28 +53,42 @@ class Cursor:
         if text is None:
             return cls()
         try:
-            stored = msgspec.json.decode(text)
-            return cls(
-                at=tuple(stored["at"]),
-                resume=tuple(stored["resume"]) if stored["resume"] else None,
-                told=stored["told"],
-                floor=tuple(stored["floor"]),
-                moved=datetime.fromisoformat(stored["moved"]) if stored["moved"] else None,
-            )
+            return cls._of(msgspec.json.decode(text))
         except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
             raise ConfigError("cursor: expected one that this connector made, got another text") from error
+
+    @classmethod
+    def _of(cls, stored: Mapping[str, Any]) -> Cursor:
+        return cls(
+            at=tuple(stored["at"]),
+            resume=tuple(stored["resume"]) if stored["resume"] else None,
+            told=stored["told"],
+            floor=tuple(stored["floor"]),
+            moved=datetime.fromisoformat(stored["moved"]) if stored["moved"] else None,
+            children=cls._of(stored["children"]) if stored.get("children") else None,
+            covered=datetime.fromisoformat(stored["covered"]) if stored.get("covered") else None,
+        )
 
     @property
     def text(self) -> str:
         """For the core to keep."""
-        stored = {
+        return msgspec.json.encode(self._stored()).decode()
+
+    def _stored(self) -> dict[str, Any]:
+        return {
             "at": self.at,
             "resume": self.resume,
             "told": self.told,
             "floor": self.floor,
             "moved": self.moved.isoformat() if self.moved else None,
+            "children": self.children._stored() if self.children else None,  # noqa: SLF001 - of the same class
+            "covered": self.covered.isoformat() if self.covered else None,
         }
-        return msgspec.json.encode(stored).decode()
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether everything of before was told, so that the next poll is a new one."""
+        return self.resume is None and self.at != START
 
     def first(self, overlap: timedelta) -> Position:
         """After which position to begin to read."""
@@ -80,15 +98,15 @@ class Cursor:
             return self.at
         return max((_earlier(self.at[0], overlap), ""), self.floor)
 
-    def news(self, rows: Iterable[Mapping[str, Any]]) -> tuple[bool, bool]:
-        """Whether any row is new, and whether one of the new was told with other values under the same stamp."""
-        fresh = changed = False
+    def news(self, rows: Iterable[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], bool]:
+        """The rows that were not told yet, and whether one of them was told with other values under the same stamp."""
+        fresh = []
+        changed = False
         for row in rows:
             known = self.told.get(row["SystemModstamp"], {}).get(row["Id"])
-            if known is None:
-                fresh = True
-            elif known != _digest(row):
-                fresh = changed = True
+            if known is None or known != _digest(row):
+                fresh.append(row)
+                changed = changed or known is not None
         return fresh, changed
 
     def after(self, rows: Sequence[Mapping[str, Any]], *, more: bool, overlap: timedelta, now: datetime) -> Cursor:
@@ -107,7 +125,7 @@ class Cursor:
     def rested(self, overlap: timedelta, now: datetime) -> Cursor:
         """The cursor after a poll that found nothing: once the overlap has passed, nothing can be late any more."""
         if self.moved is not None and now - self.moved > overlap:
-            return Cursor(at=self.at)
+            return evolve(self, resume=None, told={}, floor=START, moved=None)
         return evolve(self, resume=None)
 
 

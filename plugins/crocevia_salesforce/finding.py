@@ -11,7 +11,8 @@ not in these fields and are not found here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -19,8 +20,8 @@ import phonenumbers
 from simple_salesforce.format import format_soql
 
 from crocevia import ContactPoint, Record
+from crocevia.errors import RemoteError
 from crocevia_salesforce.reads import record, selected
-from crocevia_salesforce.refusals import Circumstances, of_row
 from crocevia_salesforce.schemas import Schemas
 from crocevia_salesforce.transport import Transport
 
@@ -34,7 +35,8 @@ QUERY_CHARACTERS = 12_000
 class Finder:
     """Finds records of one org. `region`: country of numbers without a prefix; None: that of the number looked for."""
 
-    def __init__(self, transport: Transport, schemas: Schemas, region: str | None) -> None:
+    def __init__(self, transport: Transport, schemas: Schemas, region: str | None, now: Callable[[], datetime]) -> None:
+        self._now = now
         self._transport = transport
         self._schemas = schemas
         self._region = region
@@ -61,32 +63,21 @@ class Finder:
                 key for kind, names in places.items() for name in names for key in _keys(kind, row.get(name), regions)
             }
             for point in (point for key in sorted(held) for point in index.get(key, ())):
-                found.setdefault(point, []).append(record(object_name, row, schema))
+                found.setdefault(point, []).append(record(object_name, row, schema, self._now()))
         return found
 
     def _rows(self, queries: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         for start in range(0, len(queries), QUERIES_A_CALL):
             part = queries[start : start + QUERIES_A_CALL]
-            for body in [self._transport.get("query", q=part[0])] if len(part) == 1 else self._composite(part):
-                yield from body["records"]
-                while following := body.get("nextRecordsUrl"):
-                    body = self._transport.get(following)  # noqa: PLW2901 - the next page of the same answer
-                    yield from body["records"]
-
-    def _composite(self, queries: Sequence[str]) -> Iterator[Mapping[str, Any]]:
-        root = self._transport.root
-        subrequests = [
-            {"method": "GET", "url": f"{root}/query?q={quote(query, safe='')}", "referenceId": f"find{at}"}
-            for at, query in enumerate(queries)
-        ]
-        answer = self._transport.send("POST", "composite", {"compositeRequest": subrequests})
-        for part in answer["compositeResponse"]:
-            if part["httpStatusCode"] >= 300:
-                where = Circumstances(
-                    connection=self._transport.connection, subject="find", status=part["httpStatusCode"]
-                )
-                raise of_row(part["body"], where)
-            yield part["body"]
+            bodies = (
+                [self._transport.get("query", q=part[0])]
+                if len(part) == 1
+                else self._transport.together([f"query?q={quote(query, safe='')}" for query in part])
+            )
+            for body in bodies:
+                if isinstance(body, RemoteError):
+                    raise body
+                yield from self._transport.pages(body)
 
 
 def _conditions(points: Sequence[ContactPoint], places: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from crocevia.mapping import CODECS, Codec, Names, ObjectMapping, Plain, Reference, Slots, picklist
+from crocevia_salesforce.identities import Identities
 from crocevia_salesforce.settings import Settings
 from crocevia_salesforce.values import written_moment, written_text
 
@@ -57,14 +58,16 @@ class PersonName(Names):
         }
 
 
+PLACES = {
+    "MobilePhone": ("phone", "mobile"),
+    "Phone": ("phone", "work"),
+    "HomePhone": ("phone", "home"),
+    "Email": ("email", "main"),
+}
+
+
 def contact(settings: Settings) -> ObjectMapping:
     """A customer as Contact. Phone is the work phone, as the label "Business Phone" says."""
-    places = {
-        "MobilePhone": ("phone", "mobile"),
-        "Phone": ("phone", "work"),
-        "HomePhone": ("phone", "home"),
-        "Email": ("email", "main"),
-    }
     return ObjectMapping(
         object="Contact",
         of="profile",
@@ -72,7 +75,8 @@ def contact(settings: Settings) -> ObjectMapping:
         revision=settings.revision_field,
         lenses=(
             PersonName(given="FirstName", family="LastName"),
-            Slots(places=places),
+            Slots(places=PLACES),
+            Identities(places=PLACES),
             Plain(name="language", field="Language__c", codec=TEXT),
         ),
     )

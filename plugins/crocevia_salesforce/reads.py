@@ -1,169 +1,129 @@
-"""Reading records: what changed since a cursor, and records by id."""
+"""Reading records by id, and how a row of an answer becomes a record."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
-from crocevia import (
-    Event,
-    Raw,
-    RawPage,
-    Record,
-    RecordChanged,
-    RecordDeleted,
-    RecordMerged,
-    Unrecognised,
-)
-from crocevia.errors import MalformedError, SchemaDriftError
-from crocevia_salesforce.cursor import START, Cursor, Position
+from attrs import define
+
+from crocevia import Record
+from crocevia_salesforce import children
 from crocevia_salesforce.schemas import Schema, Schemas
 from crocevia_salesforce.transport import Transport
-from crocevia_salesforce.values import SYSTEM_FIELDS, moment_of, received, soql_moment
+from crocevia_salesforce.values import SYSTEM_FIELDS, moment_of, received
 
-PAGE = 2_000
-"""Rows an answer holds at most. Source: REST API guide v60.0, "Query More Results"."""
 RETRIEVE_LIMIT = 2_000
 """Ids one call fetches. Source: REST API guide v60.0, "Get Records with sObject Collections"."""
-MOMENTS_HEADER = "x-crocevia-moments"
-RETOLD_HEADER = "x-crocevia-retold"
+IDS_A_QUERY = 450
+"""So many ids fit in an address of 16,384 bytes. Source: REST API guide v60.0, "Query": 414 beyond it."""
 
 
+@define
 class Reads:
     """Reads one org.
 
-    Args:
+    Attributes:
         transport: The road.
         schemas: Which fields an object has.
-        overlap: How late a commit may be.
         now: Our clock.
     """
 
-    def __init__(self, transport: Transport, schemas: Schemas, overlap: timedelta, now: Callable[[], datetime]) -> None:
-        self._transport = transport
-        self._schemas = schemas
-        self._overlap = overlap
-        self._now = now
-
-    def changes(self, object_name: str, cursor_text: str | None, fields: Sequence[str]) -> RawPage:
-        """One page of what is new since the cursor; pages told before are passed over.
-
-        Each page is a query of its own from a position on, not a locator: locators die after two days, or when the
-        user opens more than ten, and a dead one would begin the object again.
-        """
-        schema = self._schemas.known(object_name)
-        cursor = Cursor.read(cursor_text)
-        position = cursor.first(self._overlap)
-        while True:
-            query = _changes_query(object_name, selected(schema, fields), position)
-            answer = self._asked(object_name, query)
-            body = self._transport.decoded(answer)
-            rows = body["records"]
-            more = not body["done"] or len(rows) >= PAGE
-            fresh, changed = cursor.news(rows)
-            if fresh:
-                after = cursor.after(rows, more=more, overlap=self._overlap, now=self._now())
-                headers = {MOMENTS_HEADER: ",".join(sorted(schema.moments))}
-                if changed:
-                    headers[RETOLD_HEADER] = self._now().isoformat()
-                return RawPage(body=answer.body, cursor=after.text, more=more, headers=headers)
-            if not more or not rows:
-                return RawPage(body=b"", cursor=cursor.rested(self._overlap, self._now()).text)
-            position = (rows[-1]["SystemModstamp"], rows[-1]["Id"])
+    transport: Transport
+    schemas: Schemas
+    now: Callable[[], datetime]
 
     def fetch(self, object_name: str, ids: Sequence[str], fields: Sequence[str]) -> list[Record]:
-        """Records by id, 2,000 a call; what is deleted or unseen comes as null and is left out."""
-        schema = self._schemas.known(object_name)
-        wanted = selected(schema, fields)
+        """Records by id, 2,000 a call, their child rows in the same one; what is deleted or unseen is left out."""
+        schema = self.schemas.known(object_name)
+        wanted = [name for name in selected(schema, fields) if name in schema.fields]
+        lookup = children.PARENTS[object_name] if children.RELATIONSHIP in fields else None
         found: list[Record] = []
         for start in range(0, len(ids), RETRIEVE_LIMIT):
-            body = {"ids": list(ids[start : start + RETRIEVE_LIMIT]), "fields": wanted}
-            rows = self._transport.send("POST", f"composite/sobjects/{object_name}", body)
-            found.extend(record(object_name, row, schema) for row in rows if row and not row.get("IsDeleted"))
+            some = ids[start : start + RETRIEVE_LIMIT]
+            rows, of = self._retrieved(object_name, some, wanted, lookup)
+            for row in rows:
+                if row and not row.get("IsDeleted"):
+                    told = {**row, children.RELATIONSHIP: of.get(row["Id"], [])} if lookup else row
+                    found.append(record(object_name, told, schema, self.now()))
         return found
+
+    def _retrieved(
+        self, object_name: str, ids: Sequence[str], fields: list[str], lookup: str | None
+    ) -> tuple[list[Any], dict[str, list[Any]]]:
+        """Rows by id, and the child rows of each: one call."""
+        path, body = f"composite/sobjects/{object_name}", {"ids": list(ids), "fields": fields}
+        if lookup is None:
+            return self.transport.send("POST", path, body), {}
+        root = self.transport.root
+        paths = [f"query?q={quote(query, safe='')}" for query in _children_queries(lookup, ids)]
+        subrequests: list[dict[str, Any]] = [
+            {"method": "POST", "url": f"{root}/{path}", "referenceId": "rows", "body": body},
+            *({"method": "GET", "url": f"{root}/{one}", "referenceId": f"of{at}"} for at, one in enumerate(paths)),
+        ]
+        answer = self.transport.send("POST", "composite", {"compositeRequest": subrequests})
+        rows, *told = self.transport.parts([path, *paths], answer)
+        found: dict[str, list[Any]] = {}
+        for part in told:
+            for child in self.transport.pages(part):
+                found.setdefault(child[lookup], []).append(child)
+        return rows, found
+
+    def children_of(self, lookup: str, ids: Iterable[str]) -> Iterator[Mapping[str, Any]]:
+        """The living child rows of these records."""
+        for query in _children_queries(lookup, list(ids)):
+            yield from self.transport.pages(self.transport.get("query", q=query))
 
     def fates(self, object_name: str, ids: Iterable[str]) -> dict[str, tuple[bool, str | None]]:
         """What became of records: `{id: (is deleted, id of the survivor of a merge)}`; the unknown are left out."""
-        schema = self._schemas.known(object_name)
-        wanted = sorted(set(ids))
+        schema = self.schemas.known(object_name)
         found: dict[str, tuple[bool, str | None]] = {}
         master = ", MasterRecordId" if "MasterRecordId" in schema.fields else ""
-        for start in range(0, len(wanted), 200):
-            listed = ", ".join(f"'{remote_id}'" for remote_id in wanted[start : start + 200] if remote_id.isalnum())
+        for listed in _listed(sorted(set(ids))):
             query = f"SELECT Id, IsDeleted{master} FROM {object_name} WHERE Id IN ({listed})"  # noqa: S608 - SOQL over ids
-            rows = self._transport.get("queryAll", q=query)["records"] if listed else []
+            rows = self.transport.pages(self.transport.get("queryAll", q=query))
             found.update({row["Id"]: (row["IsDeleted"], row.get("MasterRecordId")) for row in rows})
         return found
 
-    def _asked(self, object_name: str, query: str) -> Any:
-        try:
-            return self._transport.call("GET", "queryAll", params={"q": query})
-        except SchemaDriftError:
-            self._schemas.forget(object_name)
-            raise
 
+def record(object_name: str, row: Mapping[str, Any], schema: Schema, now: datetime) -> Record:
+    """One row of an answer as the contract's record.
 
-def parse(raw: Raw) -> Iterable[Event]:
-    """What a query's answer tells, row by row.
-
-    Raises:
-        MalformedError: it is no answer of query or queryAll.
+    With child rows, whose changes do not move the record's stamp, the moment of reading is part of the version.
     """
-    body = raw.json()
-    if not isinstance(body, dict) or not isinstance(body.get("records"), list):
-        raise MalformedError("not the answer of a Salesforce query: no list of records")
-    moments = frozenset(raw.headers.get(MOMENTS_HEADER, "Occurred_At__c").split(","))
-    retold = raw.headers.get(RETOLD_HEADER)
-    return [_event(row, f"/records/{at}", moments, retold) for at, row in enumerate(body["records"])]
-
-
-def _event(row: Any, leaf: str, moments: frozenset[str], retold: str | None) -> Event:
-    object_name = _object(row)
-    if object_name is None or not isinstance(row.get("Id"), str) or not isinstance(row.get("SystemModstamp"), str):
-        return Unrecognised(what="a row without type, Id or SystemModstamp", leaf=leaf)
-    stamp, remote_id = row["SystemModstamp"], row["Id"]
-    at = moment_of(stamp)
-    if row.get("IsDeleted"):
-        if isinstance(row.get("MasterRecordId"), str):
-            return RecordMerged(object=object_name, id=remote_id, into=row["MasterRecordId"], at=at, leaf=leaf)
-        return RecordDeleted(object=object_name, id=remote_id, at=at, leaf=leaf)
-    return RecordChanged(
-        object=object_name,
-        id=remote_id,
-        values=received(row, moments),
-        at=at,
-        version=f"{stamp} {retold}" if retold else stamp,
-        by=row.get("LastModifiedById"),
-        leaf=leaf,
-    )
-
-
-def _object(row: Any) -> str | None:
-    attributes = row.get("attributes") if isinstance(row, dict) else None
-    name = attributes.get("type") if isinstance(attributes, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def record(object_name: str, row: Mapping[str, Any], schema: Schema) -> Record:
-    """One row of an answer as the contract's record."""
     stamp = row["SystemModstamp"]
+    version = f"{stamp} {now.isoformat()}" if children.RELATIONSHIP in row else stamp
     values = received(row, schema.moments)
-    return Record(object=object_name, id=row["Id"], values=values, version=stamp, at=moment_of(stamp))
+    return Record(object=object_name, id=row["Id"], values=values, version=version, at=moment_of(stamp))
 
 
 def selected(schema: Schema, fields: Sequence[str]) -> list[str]:
-    """What a read asks for: id, what tells the record's fate where the object has it, and the mapped fields."""
+    """What a query asks for: id, what tells the record's fate where the object has it, and the mapped fields."""
     system = [name for name in SYSTEM_FIELDS if name in schema.fields]
-    return list(dict.fromkeys(("Id", *system, *fields)))
+    return list(dict.fromkeys(("Id", *system, *map(_item, fields))))
 
 
-def _changes_query(object_name: str, fields: Sequence[str], position: Position) -> str:
-    stamp, remote_id = soql_moment(position[0]), position[1]
-    if position == START:
-        where = ""
-    elif not remote_id:
-        where = f" WHERE SystemModstamp >= {stamp}"
-    else:
-        where = f" WHERE SystemModstamp >= {stamp} AND (SystemModstamp > {stamp} OR Id > '{remote_id}')"
-    return f"SELECT {', '.join(fields)} FROM {object_name}{where} ORDER BY SystemModstamp, Id LIMIT {PAGE}"  # noqa: S608 - SOQL, of names the org gave
+def listed(ids: Iterable[str]) -> str:
+    """Ids as SOQL lists them; what is none is left out."""
+    return ", ".join(f"'{remote_id}'" for remote_id in ids if remote_id.isascii() and remote_id.isalnum())
+
+
+def _item(name: str) -> str:
+    if name != children.RELATIONSHIP:
+        return name
+    columns = ", ".join(children.COLUMNS)
+    return f"(SELECT {columns} FROM {name} WHERE IsDeleted = false ORDER BY Id)"  # noqa: S608 - SOQL, of names of ours
+
+
+def _children_queries(lookup: str, ids: Sequence[str]) -> list[str]:
+    names = ", ".join(("Id", lookup, *children.COLUMNS))
+    head = f"SELECT {names} FROM {children.OBJECT} WHERE {lookup} IN"  # noqa: S608 - SOQL over ids
+    return [f"{head} ({some})" for some in _listed(ids)]
+
+
+def _listed(ids: Sequence[str]) -> Iterator[str]:
+    for start in range(0, len(ids), IDS_A_QUERY):
+        if some := listed(ids[start : start + IDS_A_QUERY]):
+            yield some

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from attrs import frozen
 
 from crocevia import FieldSchema, ObjectSchema
 from crocevia.errors import GoneError, SchemaDriftError
+from crocevia_salesforce import children
 from crocevia_salesforce.transport import Transport
 
 _TEXT_TYPES = frozenset(
@@ -28,6 +29,16 @@ class Schema:
 
     raw: Mapping[str, Any]
     fields: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def children(self) -> dict[str, tuple[str, str]]:
+        """`{relationship: (child object, its lookup)}`."""
+        told = self.raw.get("childRelationships") or ()
+        return {
+            entry["relationshipName"]: (entry["childSObject"], entry["field"])
+            for entry in told
+            if entry.get("relationshipName")
+        }
 
     @property
     def moments(self) -> frozenset[str]:
@@ -75,14 +86,27 @@ class Schemas:
         self._known[object_name] = schema
         return schema
 
+    def has_identities(self, object_name: str) -> bool:
+        """Whether the object has contact points as child rows that this user may read and write."""
+        relation = self.known(object_name).children.get(children.RELATIONSHIP)
+        if relation != (children.OBJECT, children.PARENTS.get(object_name)):
+            return False
+        try:
+            child = self.known(children.OBJECT)
+        except SchemaDriftError:
+            return False
+        return all(child.fields.get(name, {}).get("createable") for name in (*children.COLUMNS, relation[1]))
+
     def forget(self, object_name: str) -> None:
         """Ask again next time: an answer contradicted what was known."""
         self._known.pop(object_name, None)
 
 
-def object_schema(schema: Schema) -> ObjectSchema:
-    """The contract's view of a describe."""
-    return ObjectSchema(name=schema.raw["name"], fields={name: _field(entry) for name, entry in schema.fields.items()})
+def object_schema(schema: Schema, relationships: Iterable[str] = ()) -> ObjectSchema:
+    """The contract's view of a describe; child relationships that are mapped stand among its fields."""
+    fields = {name: _field(entry) for name, entry in schema.fields.items()}
+    fields.update({name: FieldSchema(name=name, type="children") for name in relationships})
+    return ObjectSchema(name=schema.raw["name"], fields=fields)
 
 
 def _field(entry: Mapping[str, Any]) -> FieldSchema:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -12,9 +12,9 @@ from attrs import frozen
 from simple_salesforce.api import Salesforce as Client
 
 from crocevia import Answer, Http
-from crocevia.errors import OutcomeUnknownError, RetryableError
+from crocevia.errors import OutcomeUnknownError, RemoteError, RetryableError
 from crocevia_salesforce.auth import Token, Tokens
-from crocevia_salesforce.refusals import Circumstances, of_answer
+from crocevia_salesforce.refusals import Circumstances, of_answer, of_row
 
 WRITE_TIMEOUT_S = 180.0
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
@@ -72,6 +72,41 @@ class Transport:
         """Make a call that equals itself made twice, and decode. Raises the decision for any failure."""
         answer = self.call(method, path, body=body, headers=headers, timeout_s=WRITE_TIMEOUT_S)
         return self.decoded(answer) if answer.body else None
+
+    def pages(self, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+        """The rows of a query's answer, and of the pages that follow it."""
+        yield from body["records"]
+        while following := body.get("nextRecordsUrl"):
+            body = self.get(following)
+            yield from body["records"]
+
+    def together(self, paths: Sequence[str]) -> list[Any]:
+        """GET up to 25 paths in one call, at most five of them queries; give each one's body, or its decision.
+
+        Source: REST API guide v60.0, "Composite": 25 subrequests, 5 of them queries; counted as one call.
+        """
+        subrequests = [
+            {"method": "GET", "url": f"{self.root}/{path}", "referenceId": f"part{at}"} for at, path in enumerate(paths)
+        ]
+        answer = self.send("POST", "composite", {"compositeRequest": subrequests})
+        return [self._part(path, told) for path, told in zip(paths, answer["compositeResponse"], strict=True)]
+
+    def parts(self, paths: Sequence[str], answer: Mapping[str, Any]) -> list[Any]:
+        """The bodies of a Composite's answer. Raises the decision for the first that failed."""
+        found = [self._part(path, told) for path, told in zip(paths, answer["compositeResponse"], strict=True)]
+        for part in found:
+            if isinstance(part, RemoteError):
+                raise part
+        return found
+
+    def _part(self, path: str, told: Mapping[str, Any]) -> Any:
+        status, body = told["httpStatusCode"], told["body"]
+        if status < 300:
+            return body
+        where = Circumstances(
+            connection=self.connection, subject=f"GET {path.split('?', maxsplit=1)[0]}", status=status
+        )
+        return of_row(body if isinstance(body, list) else [], where)
 
     def call(
         self,

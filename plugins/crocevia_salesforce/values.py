@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from crocevia import ParseContext
+from crocevia_salesforce.children import RELATIONSHIP, rows_of
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000\Z")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -24,7 +25,16 @@ def received(row: Mapping[str, Any], moments: Collection[str]) -> dict[str, Any]
         moments: Fields of type datetime; the same text in a text field is a text.
     """
     skipped = ("attributes", "Id", *SYSTEM_FIELDS)
-    return {name: _received(value, name in moments) for name, value in row.items() if name not in skipped}
+    return {
+        name: _children(value) if name == RELATIONSHIP else _received(value, name in moments)
+        for name, value in row.items()
+        if name not in skipped
+    }
+
+
+def _children(value: Any) -> list[list[str]]:
+    """Child rows: a result of their own within a query's row, null for none, or a plain list."""
+    return rows_of(value["records"] if isinstance(value, dict) else value or ())
 
 
 def _received(value: Any, is_moment: bool) -> Any:  # noqa: FBT001 - both come from one place

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from attrs import define
@@ -18,6 +18,7 @@ from crocevia.errors import (
     SchemaDriftError,
 )
 from crocevia.mapping import ObjectMapping, Reference
+from crocevia_salesforce import children, families
 from crocevia_salesforce.batches import Part, Row, calls, parts, rows
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.refusals import Circumstances, LostRaceError, of_row
@@ -58,21 +59,22 @@ class Writes:
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome a write, in order. Raises the decision when no call got through at all."""
         todo = rows(batch)
-        ranks = {mapping.object: place for place, mapping in enumerate(self.mappings)}
-        failures = self._make(todo, ranks)
-        lost = [row for row in todo if isinstance(row.outcome, LostRaceError)]
-        if lost:
-            self._make(lost, ranks)
+        everything = [*todo, *families.child_rows(todo, self.reads, self.key_field)]
+        failures = self._make(everything)
+        if lost := [row for row in everything if isinstance(row.outcome, LostRaceError)]:
+            self._make(lost)
             for row in lost:
                 row.outcome = _conflict(row.outcome)
+        families.settle(everything)
         if failures and all(row.outcome in failures for row in todo) and isinstance(failures[0], _OF_THE_CONNECTION):
             raise failures[0]
         self._follow([row for row in todo if isinstance(row.outcome, GoneError)])
         placed = {place: row.outcome for row in todo for place in row.places}
         return [outcome for place in range(len(batch)) if (outcome := placed[place]) is not None]
 
-    def _make(self, todo: Sequence[Row], ranks: Mapping[str, int]) -> list[RemoteError]:
+    def _make(self, todo: Sequence[Row]) -> list[RemoteError]:
         """Make the calls and give each row its outcome; return what failed as a whole."""
+        ranks = self._ranks()
         pending = list(parts(todo, ranks, self._parents()))
         failures: list[RemoteError] = []
         halvings = HALVING_CALLS
@@ -91,6 +93,12 @@ class Writes:
                 else:
                     self._settle(part, answer)
         return failures
+
+    def _ranks(self) -> dict[str, int]:
+        """`{object: place}`: what others point to is written before them, child rows right after their parents."""
+        order = [mapping.object for mapping in self.mappings if mapping.of == "profile"]
+        order += [children.OBJECT, *(mapping.object for mapping in self.mappings if mapping.of != "profile")]
+        return {name: place for place, name in enumerate(order)}
 
     def _parents(self) -> dict[str, str]:
         """`{object: its reference to the record that a write of it locks}`."""

@@ -72,9 +72,8 @@ class Administration:
 
     def purge(self, object_name: str, record_id: str) -> None:
         """Take a deleted record out of the recycle bin for good: no query finds it any more."""
-        sobject = self._object(object_name)
-        with self.org.lock:
-            self.org.database.execute(f'DELETE FROM "{sobject.name}" WHERE "Id" = ? AND "IsDeleted" = 1', (record_id,))
+        with self.org.saving(self.org.user_actor) as work:
+            deletes.purge(work, self._object(object_name), record_id)
 
     def record(self, object_name: str, record_id: str) -> dict[str, Any] | None:
         """Return a record's fields, deleted or not, as REST would show them; None when there is none."""

@@ -241,7 +241,7 @@ def apply(work: Work, job: Mapping[str, Any], sobject: SObject, record: Mapping[
     else:
         deletes.delete(work, sobject, record_id)
         if operation == "hardDelete":
-            work.database.execute(f'DELETE FROM "{sobject.name}" WHERE "Id" = ?', (record_id,))
+            deletes.purge(work, sobject, record_id)
     return record_id, False
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from crocevia_salesforce.simulator.batches import Batches
 from crocevia_salesforce.simulator.clock import Clock, stamp
 from crocevia_salesforce.simulator.database import Database
-from crocevia_salesforce.simulator.dml.deletes import CLEARED_TABLE
+from crocevia_salesforce.simulator.dml.deletes import CLEARED_TABLE, PURGED_TABLE
 from crocevia_salesforce.simulator.dml.work import Actor, DuplicateHeader, Work
 from crocevia_salesforce.simulator.faults import Faults
 from crocevia_salesforce.simulator.ids import mint
@@ -37,6 +37,7 @@ class Org:
         self.schema = _schema(options)
         self.database = Database(options.store, self.schema)
         self.database.execute(CLEARED_TABLE)
+        self.database.execute(PURGED_TABLE)
         self.org_id = mint("00D", 1)
         self.faults = Faults(options.seed)
         self.faults.replace(options.faults)

@@ -94,7 +94,7 @@ def interactions(org: Simulator) -> list[dict[str, Any]]:
 
 
 def test_a_customer_who_writes_is_a_contact_with_an_interaction(crossroads: Crossroads, org: Simulator) -> None:
-    """Once each; at rest one poll an object, and nothing is written."""
+    """Once each; at rest one call for all that is polled, and nothing is written."""
     crossroads.chat.write("ada", "Open today?\n🙂 ", name="Ada Rossi", phone="+393471234567")
     last = crossroads.settle()
 
@@ -107,7 +107,7 @@ def test_a_customer_who_writes_is_a_contact_with_an_interaction(crossroads: Cros
         "Open today?\n🙂",
         "Received",
     )
-    assert last == ["GET queryAll", "GET queryAll"]
+    assert last == ["POST composite"]
 
 
 def test_what_a_person_corrects_in_salesforce_reaches_the_other_crm(crossroads: Crossroads, org: Simulator) -> None:

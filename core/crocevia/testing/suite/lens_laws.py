@@ -76,7 +76,9 @@ def lenses(subject: Subject) -> Mapping[str, _Mapped]:
     for mapping in _reader(connector).mappings():
         schema = _reader(connector).describe(mapping.object) if subject.crm else None
         for lens in mapping.lenses:
-            found[f"{mapping.object}-{'+'.join(lens.fields)}"] = _Mapped(mapping.object, lens, schema)
+            name = f"{mapping.object}-{'+'.join(lens.fields)}"
+            name = f"{name}-{type(lens).__name__}" if name in found else name  # two lenses over one field of ours
+            found[name] = _Mapped(mapping.object, lens, schema)
     return found
 
 

@@ -18,6 +18,8 @@ _WORDS = st.sampled_from(
 )
 _LONGEST = 20  # of what is made up letter by letter
 _ABSENT = object()
+_USUAL = {"mobile": ("phone", "mobile"), "work": ("phone", "work"), "main": ("email", "main")}
+"""Places of contact points, for a set lens of a connector's own."""
 
 
 def text(limit: int | None = None) -> st.SearchStrategy[str]:
@@ -29,7 +31,7 @@ def text(limit: int | None = None) -> st.SearchStrategy[str]:
 
 def canonical(lens: Lens) -> st.SearchStrategy[dict[str, Any]]:
     """Our values of the lens's fields: absent, cleared, empty or full."""
-    if isinstance(lens, Slots | Children):
+    if lens.is_set and lens.fields == ("contact_points",):
         points = st.lists(_point(lens), max_size=6, unique_by=lambda point: (point.kind, point.value)).map(tuple)
         return _record({"contact_points": st.one_of(points, st.none())})
     if isinstance(lens, Plain):
@@ -108,8 +110,9 @@ def _record(values: Mapping[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[d
     return full.map(lambda found: {name: value for name, value in found.items() if value is not _ABSENT})
 
 
-def _point(lens: Slots | Children) -> st.SearchStrategy[ContactPoint]:
-    places = sorted(set((lens.places if isinstance(lens, Slots) else lens.types).values()))
+def _point(lens: Lens) -> st.SearchStrategy[ContactPoint]:
+    found = lens.types if isinstance(lens, Children) else getattr(lens, "places", _USUAL)
+    places = sorted(set(found.values()))
     kinds = [*{kind: None for kind, _ in places}, "whatsapp"]
     slots = [*dict.fromkeys(slot for _, slot in places), "", "other"]
     return st.builds(

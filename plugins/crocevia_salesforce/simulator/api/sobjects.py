@@ -163,12 +163,16 @@ def updated(org: Org, call: Call, name: str) -> Answer:
 
 @router.add("GET", "sobjects/{name}/deleted")
 def deleted(org: Org, call: Call, name: str) -> Answer:
-    """Ids deleted in a time span; merged ones too."""
+    """Ids deleted in a time span; merged ones too, and those that no query shows any more."""
     sobject = named(org, name)
     start, end = _span(org, call, days=15)
     where = '"SystemModstamp" >= ? AND "SystemModstamp" < ? AND "IsDeleted" = 1'
-    sql = f'SELECT "Id", "SystemModstamp" FROM "{sobject.name}" WHERE {where}'
-    found = [{"id": row[0], "deletedDate": row[1]} for row in org.database.execute(sql, (start, end))]
+    sql = (
+        f'SELECT "Id", "SystemModstamp" FROM "{sobject.name}" WHERE {where} '
+        "UNION SELECT record, stamp FROM sim_purged WHERE object = ? AND stamp >= ? AND stamp < ? ORDER BY 2, 1"
+    )
+    given = (start, end, sobject.name, start, end)
+    found = [{"id": row[0], "deletedDate": row[1]} for row in org.database.execute(sql, given)]
     earliest = clock.stamp(org.clock.now() - timedelta(days=15))
     return Answer(body={"deletedRecords": found, "earliestDateAvailable": earliest, "latestDateCovered": end})
 

@@ -18,6 +18,11 @@ CLEARED_TABLE = (
     "CREATE TABLE IF NOT EXISTS sim_cleared "
     "(parent TEXT, object TEXT, child TEXT, field TEXT, PRIMARY KEY (parent, child, field)) WITHOUT ROWID"
 )
+PURGED_TABLE = (
+    "CREATE TABLE IF NOT EXISTS sim_purged (object TEXT, record TEXT, stamp TEXT, PRIMARY KEY (object, record)) "
+    "WITHOUT ROWID"
+)
+"""What the log of deletions still knows when no query shows it. Source: SOAP API guide, getDeleted(), v60.0."""
 
 
 def delete(work: Work, sobject: SObject, record_id: object) -> str:
@@ -34,6 +39,16 @@ def delete(work: Work, sobject: SObject, record_id: object) -> str:
     with work.transaction():
         _delete(work, full, record)
     return str(record)
+
+
+def purge(work: Work, sobject: SObject, record_id: str) -> None:
+    """Take a deleted record out of the recycle bin for good; only the log of deletions knows it now."""
+    row = work.database.row(sobject, record_id)
+    if row is None or not row["IsDeleted"]:
+        return
+    work.database.execute(f'DELETE FROM {quote(sobject.name)} WHERE "Id" = ?', (record_id,))
+    remember = "INSERT OR REPLACE INTO sim_purged VALUES (?, ?, ?)"
+    work.database.execute(remember, (sobject.name, record_id, row["SystemModstamp"]))
 
 
 def _delete(work: Work, sobject: SObject, record_id: str) -> None:
