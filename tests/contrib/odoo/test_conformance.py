@@ -1,0 +1,6 @@
+from crocevia.testing import connector_suite
+from crocevia_odoo import Odoo
+
+SETTINGS = {"base_url": "http://127.0.0.1:9", "database": "crm", "user": "crocevia", "password": "a long password"}
+
+TestOdoo = connector_suite(Odoo, samples="samples", settings=SETTINGS)
