@@ -19,12 +19,12 @@ from crocevia.sync.health import Health
 from crocevia.sync.intake import MOST_RAWS, take_in
 from crocevia.sync.parking import give_up
 from crocevia.sync.push import Push
+from crocevia.sync.retire import Retire
 from crocevia.sync.retry import Budget, backoff
 from crocevia.sync.send import Send
 from crocevia.sync.world import Live, World, streams
 
 IDLE_S = 5.0
-SETTLE_EVERY_S = 60.0
 MOST_TAKES = 20
 _US = 1_000_000
 _log = structlog.get_logger("crocevia.lane")
@@ -48,7 +48,6 @@ class Lane:
     lease: Lease | None = None
     _health: Health = field(init=False)
     _poll_at_s: float = 0.0
-    _settle_at_s: float = 0.0
     _well_at_s: float = 0.0
     _failures: int = 0
 
@@ -140,7 +139,7 @@ class Lane:
         more = self._take() or more
         if self._paused():
             return more
-        done = [self._part(part) for part in (self._settle, self._send, self._push)]
+        done = [self._part(part) for part in (self._settle, self._send, self._retire, self._push)]
         return any(done) or more
 
     def _part(self, part: Callable[[], bool]) -> bool:
@@ -180,14 +179,13 @@ class Lane:
         return all(take_in(self.world, self.live, self.lease) == MOST_RAWS for _ in range(MOST_TAKES))
 
     def _settle(self) -> bool:
-        now = self.world.clock.monotonic_s()
-        if now >= self._settle_at_s and self._may_read():
-            self._settle_at_s = now + SETTLE_EVERY_S
-            lookup.settle(self.world, self.live, self.lease)
-        return False
+        return self._may_read() and lookup.settle(self.world, self.live, self.lease) > 0
 
     def _send(self) -> bool:
         return Send(self.world, self.live, self.lease, self.budget).run() > 0
+
+    def _retire(self) -> bool:
+        return self.live.writes and Retire(self.world, self.live, self.lease, self.budget).run() > 0
 
     def _push(self) -> bool:
         if not self.live.writes:
@@ -204,7 +202,7 @@ class Lane:
 
     def poll_now(self) -> None:
         """Read the vendor at the next turn, whatever the timetable says."""
-        self._poll_at_s = self._settle_at_s = 0.0
+        self._poll_at_s = 0.0
         self.wake.set()
 
     def _baseline_complete(self) -> bool:

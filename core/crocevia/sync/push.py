@@ -18,15 +18,14 @@ from crocevia.errors import (
     RetryableError,
     SchemaDriftError,
 )
-from crocevia.mapping.lens import Reference
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Outcome, Write, Written
-from crocevia.store import bindings, connections, dead, interactions, profiles
+from crocevia.store import bindings, connections, dead
 from crocevia.store.bindings import BindingRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence, sure
-from crocevia.sync import lookup
+from crocevia.sync import desired, lookup
 from crocevia.sync.gate import READ
 from crocevia.sync.governor import NOTHING
 from crocevia.sync.retry import Budget, Step, step
@@ -151,7 +150,7 @@ class Push:
         self, connection: Any, mapping: ObjectMapping, rows: Sequence[BindingRow]
     ) -> tuple[list[Wanted], list[BindingRow]]:
         """The writes to make, and the rows that need none (they are settled in memory, to be saved)."""
-        records = self._canonical(connection, mapping, rows)
+        records = desired.canonical(connection, self.live, mapping, rows)
         wanted: list[Wanted] = []
         settled: list[BindingRow] = []
         for row in rows:
@@ -172,39 +171,11 @@ class Push:
                 wanted.append(Wanted(row, write))
         return wanted, settled
 
-    def _canonical(
-        self, connection: Any, mapping: ObjectMapping, rows: Sequence[BindingRow]
-    ) -> dict[int, tuple[str, Mapping[str, Any]]]:
-        """`(our external id, canonical values)` by subject."""
-        subjects = {row.subject_id for row in rows}
-        if mapping.of == "profile":
-            return {wanted: (row.uid, row.canonical()) for wanted, row in profiles.load(connection, subjects).items()}
-        found = interactions.load(connection, subjects)
-        objects = next((lens.objects for lens in mapping.lenses if isinstance(lens, Reference)), None)
-        people = {row.profile_id for row in found.values()}
-        customers = bindings.remote_ids(connection, self.live.name, "profile", people, objects)
-        canonical: dict[int, tuple[str, Mapping[str, Any]]] = {}
-        for wanted, row in found.items():
-            values = row.canonical()
-            values["profile"] = customers.get(row.profile_id)
-            canonical[wanted] = row.uid, values
-        return canonical
-
     def _difference(
         self, mapping: ObjectMapping, row: BindingRow, key: str, canonical: Mapping[str, Any]
     ) -> Write | None:
         """What the CRM should hold and does not; None when there is nothing to do."""
-        values = mapping.encode(canonical)
-        dispatcher = self.world.dispatcher
-        if dispatcher.has("crocevia_map_record"):
-            values = dispatcher.fold(
-                "crocevia_map_record",
-                values,
-                connection=self.live.name,
-                object=mapping.object,
-                of=mapping.of,
-                canonical=canonical,
-            )
+        values = desired.remote_values(self.world, self.live, mapping, canonical)
         left_out = {*row.held, *self.live.quarantined.get(mapping.object, ())}
         changed = mapping.differing(values, row.seen, left_out)
         if mapping.key and row.seen.get(mapping.key) != key:
@@ -241,7 +212,7 @@ class Push:
             return
         for one in wanted:
             one.row.claimed = one.row.wanted
-            if one.row.remote_id is None and mapping.of == "profile":
+            if mapping.of == "profile":  # interactions are ours: nobody's edit is judged there
                 one.row.writing = dict(one.write.values)
         with self.world.store.writing() as connection:
             if self.lease is not None:

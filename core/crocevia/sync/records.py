@@ -7,13 +7,14 @@ from typing import Any
 
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import RecordChanged, RecordDeleted, RecordMerged
-from crocevia.store import bindings, connections, dead, profiles
+from crocevia.store import bindings, connections, dead
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
-from crocevia.sync import births, touches, verdicts
+from crocevia.sync import births, rebind, retire, touches, verdicts
 from crocevia.sync.adopt import Adoption
 from crocevia.sync.batch import Batch
 from crocevia.sync.births import Births
+from crocevia.sync.merge import merge_afterwards
 from crocevia.sync.touches import Leaf
 
 RecordEvent = RecordChanged | RecordDeleted | RecordMerged
@@ -120,7 +121,11 @@ class Records:
                 connection=batch.live.name,
                 subject=f"raw {deleted[0].raw_id}",
                 profile_id=None,
-                data={"object": self.mapping.object, "raws": sorted({leaf.raw_id for leaf in self.leaves})},
+                data={
+                    "object": self.mapping.object,
+                    "raws": sorted({leaf.raw_id for leaf in self.leaves}),
+                    "bindings": sorted({self.bound[leaf.event.id].id for leaf in deleted}),
+                },
                 at=batch.now,
             )
         )
@@ -152,12 +157,18 @@ class Records:
 
     def _changed(self, leaf: Leaf, row: BindingRow, values: Mapping[str, Any]) -> None:
         batch, event = self.batch, leaf.event
+        if self._is_double(row):
+            self._double(row, values, event)
+            return
         if row.state == "gone":
             row.state = "linked"  # it was undeleted there
             self._is_there(event.id, row)
+            retire.keep_elsewhere(batch, row)
         batch.subjects.add((row.profile_id, leaf.raw_id))
         batch.changed_bindings[row.id] = row
         row.version = event.version
+        if row.writing and self.mapping.revision and values.get(self.mapping.revision) == row.claimed:
+            row.seen, row.writing = {**row.seen, **row.writing}, {}  # the call of unknown outcome was made: as we wrote
         if self.mapping.of == "profile":
             verdicts.hear_profile(batch, self.mapping, row, values, event)
         else:
@@ -169,16 +180,37 @@ class Records:
         if row is not None:
             self.bound[leaf.event.id] = row
 
+    def _is_double(self, row: BindingRow) -> bool:
+        """Whether it is a record of a profile that was merged away: its customer has another one here."""
+        profiles = self.batch.load_profiles([row.subject_id]) if self.mapping.of == "profile" else {}
+        return row.subject_id in profiles and profiles[row.subject_id].id != row.subject_id
+
+    def _double(self, row: BindingRow, values: Mapping[str, Any], event: RecordChanged) -> None:
+        """What is said of a double is remembered, and not taken: should the merge be undone, it is judged then."""
+        batch = self.batch
+        for name in self.mapping.remote_fields:
+            if name in values and values[name] != row.seen.get(name):
+                row.agreed.setdefault(name, row.seen.get(name))
+                row.seen[name] = values[name]
+        row.version = event.version
+        batch.changed_bindings[row.id] = row
+        batch.counts["applied"] += 1
+        if row.state != "review":
+            row.state = "review"  # it came into being, or back, after the merge
+            batch.afterwards.append(lambda later: rebind.ask_about(later, row.id))
+
     def _deleted(self, row: BindingRow | None) -> None:
         if row is None:
             self.batch.counts["ignored"] += 1
             return
+        if self.mapping.of == "profile" and row.state == "linked" and not self._is_double(row):
+            retire.delete_elsewhere(self.batch, row)
         row.state = "gone"
         self.batch.changed_bindings[row.id] = row
         self.batch.counts["applied"] += 1
 
     def _merged(self, event: RecordMerged, row: BindingRow | None) -> None:
-        """The binding moves to the survivor; where that one is bound too, the two profiles may be one customer."""
+        """The binding moves to the survivor; where that one is bound too, the two profiles are one customer."""
         batch = self.batch
         if row is None:
             batch.counts["ignored"] += 1
@@ -192,11 +224,12 @@ class Records:
             self._is_there(event.into, row)
             return
         row.state = "gone"
-        if self.mapping.of == "profile" and survivor.subject_id != row.subject_id:
-            both = profiles.load(batch.transaction, {survivor.subject_id, row.subject_id})
-            batch.load_profiles({survivor.subject_id})
-            batch.review_identity(
-                batch.profiles[survivor.subject_id],
-                [both[row.subject_id].uid],
-                f"merged in {batch.live.name}",
-            )
+        if self.mapping.of != "profile" or survivor.subject_id == row.subject_id:
+            return
+        rows = batch.load_profiles({survivor.subject_id, row.subject_id})
+        one, other = rows[survivor.subject_id], rows[row.subject_id]
+        if one is other:
+            kept, gone = survivor.id, row.id
+            batch.afterwards.append(lambda later: rebind.take_over(later, kept, gone))
+        else:
+            merge_afterwards(batch, one, other, by=batch.live.name, reason=f"merged in {batch.live.name}")

@@ -10,7 +10,16 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from crocevia.connector import Connector, Finding, MergesRecords, ReadsRecords, WritesRecords
+from crocevia.connector import (
+    Connector,
+    Finding,
+    FindsKeys,
+    MergesRecords,
+    ReadsRecords,
+    ReportsUsage,
+    Usage,
+    WritesRecords,
+)
 from crocevia.errors import MalformedError
 from crocevia.mapping import ObjectMapping
 from crocevia.model import (
@@ -32,7 +41,7 @@ from crocevia.model import (
 )
 from crocevia.secret import Secret
 from crocevia.testing.memory_crm.row import Row
-from crocevia.testing.memory_crm.schema import EMAIL, LEAD, PERSON, PHONES, ROWS, mappings
+from crocevia.testing.memory_crm.schema import EMAIL, KEY, LEAD, PERSON, PHONES, ROWS, mappings
 from crocevia.testing.memory_crm.server import MemoryCRM
 
 _DIGITS = 8
@@ -137,10 +146,35 @@ def bound(server: MemoryCRM, kind: str) -> type[MemoryCRMConnector]:
         "server": server,
         "kind": kind,
         "write_limit": server.write_limit,
-        "idempotent_upsert": server.keyed,
+        "idempotent_upsert": server.keyed and server.idempotent,
         "conditional_write": server.conditional_write,
     }
-    return type("MemoryCRMConnector", (MemoryCRMConnector,), declared)
+    more: list[type[Any]] = [_Searched] if server.finds_keys else []
+    more += [_Gauged] if server.gauge is not None else []
+    return type("MemoryCRMConnector", (MemoryCRMConnector, *more), declared)
+
+
+class _Searched(FindsKeys):
+    """What it can do more where our key can be searched for."""
+
+    server: ClassVar[MemoryCRM]
+
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """One call, whatever the number of keys."""
+        self.server.called("find", object_name, len(keys))
+        with self.server.lock:
+            rows = self.server.rows(object_name)
+            return [_record(row, fields) for row in rows if row.values.get(KEY) in keys and not row.deleted]
+
+
+class _Gauged(ReportsUsage):
+    """And where it says how many calls are left."""
+
+    server: ClassVar[MemoryCRM]
+
+    def usage(self) -> Usage | None:
+        """As the CRM says now."""
+        return self.server.gauge
 
 
 def _shown(row: Row, fields: Sequence[str]) -> dict[str, Any]:

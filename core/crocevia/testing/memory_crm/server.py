@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 from crocevia.clock import SYSTEM_CLOCK, Clock
+from crocevia.connector import Usage
 from crocevia.errors import (
     ConflictError,
     DuplicateError,
@@ -51,6 +52,9 @@ class MemoryCRM:
         normalises: It rewrites what is written: trims, lowers e-mail addresses, strips phone numbers to their digits.
         automations: Each is called in every write as `(object, values) -> values it changes on top`.
         keyed: Whether it has fields for our key and revision. Without them every upsert is a create.
+        idempotent: Whether an upsert by our key, made twice, makes one record.
+        finds_keys: Whether it can be searched by our key.
+        gauge: What it says of its calls; None: nothing.
         conditional_write: Whether it honours `Write.version`.
         refuses_doubles: Whether a second Person with an e-mail address that is there is refused.
         customers: Whether its people are customers (the mapping says so).
@@ -67,6 +71,9 @@ class MemoryCRM:
     normalises: bool = False
     automations: Sequence[Automation] = ()
     keyed: bool = True
+    idempotent: bool = True
+    finds_keys: bool = False
+    gauge: Usage | None = None
     conditional_write: bool = False
     refuses_doubles: bool = False
     customers: bool = True
@@ -206,7 +213,7 @@ class MemoryCRM:
     def _write(self, write: Write) -> Written:
         now = self.clock.now()
         if write.operation == "upsert":
-            known = self.by_key(write.key) if self.keyed else None
+            known = self.by_key(write.key) if self.keyed and self.idempotent else None
             if known is None:
                 values = {**write.values, KEY: write.key} if self.keyed else dict(write.values)
                 row = self._create(write.object, values, by="api", at=now)
