@@ -148,6 +148,23 @@ def find_review(connection: Connection, entry: int) -> dict[str, Any] | None:
     return None if row is None else _review(row)
 
 
+def last_choice(connection: Connection, kind: str, name: str, subject: str) -> str | None:
+    """How the newest entry on a subject that has ended did; None where there is none."""
+    statement = (
+        sa.select(reviews.c.choice)
+        .where(
+            reviews.c.kind == kind,
+            reviews.c.connection == name,
+            reviews.c.subject == subject,
+            reviews.c.state == "ended",
+        )
+        .order_by(reviews.c.id.desc())
+        .limit(1)
+    )
+    found: str | None = connection.execute(statement).scalar()
+    return found
+
+
 def open_of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[dict[str, Any]]:
     """The open entries about these profiles, oldest first."""
     found = [_review(row) for row in _OF_PROFILES.rows(connection, profile_ids)]

@@ -11,7 +11,7 @@ from crocevia.identity.normalise import UNREADABLE
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import ContactPoint, Party
 from crocevia.model.decision import Candidates
-from crocevia.store import bindings, profiles
+from crocevia.store import bindings, decisions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
 from crocevia.store.profiles import ProfileRow
@@ -71,6 +71,11 @@ class Adoption:
         batch.counts["applied"] += 1
         taken = profile is not None and profile.id in self.here and self.here[profile.id].remote_id is not None
         if others or taken:
+            decided = decisions.last_choice(
+                batch.transaction, "adoption", batch.live.name, f"{self.mapping.object} {leaf.event.id}"
+            )
+            profile, others, taken = self._as_decided(decided, profile, others, taken=taken)
+        if others or taken:
             _review(batch, self.mapping, leaf, profile, others)
             return None
         profile = profile or batch.new_profile()
@@ -84,6 +89,23 @@ class Adoption:
                 self.known[address].append(profile)
         touches.unpark_records(batch, self.mapping.object, leaf.event.id)
         return row
+
+    def _as_decided(
+        self, decided: str | None, profile: ProfileRow | None, others: tuple[str, ...], *, taken: bool
+    ) -> tuple[ProfileRow | None, tuple[str, ...], bool]:
+        """As a person has said whose record it is: a profile's, by its id, or somebody's of its own."""
+        batch = self.batch
+        if decided == "new":
+            return None, (), False
+        ids = profiles.ids_of(batch.transaction, [decided] if decided else [])
+        loaded = batch.load_profiles(list(ids.values()))
+        if not loaded:
+            return profile, others, taken
+        [found] = loaded.values()
+        rows = bindings.of_subjects(batch.transaction, "profile", [found.id], batch.live.name)
+        self.here |= {row.subject_id: row for row in rows if row.object == self.mapping.object}
+        here = self.here.get(found.id)
+        return found, (), here is not None and here.remote_id is not None and here.state != "gone"
 
     def _match(self, points: list[ContactPoint]) -> tuple[ProfileRow | None, tuple[str, ...]]:
         """The one profile that these points identify, and the external ids of others that they might."""

@@ -40,6 +40,7 @@ reviews = Table(
     Column("ended_by", Text),
     Column("choice", Text),
     Index("reviews_profile", "profile_id"),
+    Index("reviews_subject", "connection", "subject"),
 )
 """`state`: open, or ended by `ended_by` with `choice`: a person's, or "agreed" when both sides came to hold the same.
 

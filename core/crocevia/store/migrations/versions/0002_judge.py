@@ -19,6 +19,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("ended_by", sa.Text))
         table.add_column(sa.Column("choice", sa.Text))
     op.create_index("reviews_profile", "reviews", ["profile_id"])
+    op.create_index("reviews_subject", "reviews", ["connection", "subject"])
     still_open = sa.text("state = 'open'")
     op.create_index(
         "reviews_open",
