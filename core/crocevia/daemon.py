@@ -76,7 +76,12 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
     """
     engine = _engine(settings.core.engine, plugins)
     held = lock(settings.core.store)
-    store = open_store(settings.core.store)
+    try:
+        store = open_store(settings.core.store)
+    except BaseException:
+        if held is not None:
+            held.close()
+        raise
     try:
         world = build_world(settings, plugins, store, clock)
         world.alone = held is not None
