@@ -49,10 +49,10 @@ class Language(Plain):
     """The closest of the languages that are switched on in this Odoo; where none is close, none is written.
 
     Attributes:
-        known: Their codes ("pt_BR"), from `describe()`.
+        known: Their codes ("pt_BR"), from `describe()`; None: not asked yet, and any will do.
     """
 
-    known: tuple[str, ...] = ("en_US",)
+    known: tuple[str, ...] | None = None
 
     def write(self, canonical: Canonical) -> dict[str, Any]:
         """A code for a BCP 47 tag; None where the language is cleared."""
@@ -60,6 +60,8 @@ class Language(Plain):
         if not tag:
             return {self.field: None} if self.name in canonical else {}
         code = str(tag).replace("-x-", "@").replace("-", "_")
+        if self.known is None:
+            return {self.field: code}
         near = [known for known in self.known if known.partition("_")[0] == code.partition("_")[0]]
         plain = f"{code}_{code.upper()}"
         return {self.field: next((it for it in (code, plain) if it in near), near[0])} if near else {}
@@ -72,8 +74,7 @@ class Language(Plain):
     def fit(self, schema: ObjectSchema) -> Lens:
         """With the languages that `describe` lists."""
         field = schema.fields.get(self.field)
-        known = field.options if field is not None and field.options is not None else self.known
-        return evolve(self, known=tuple(known))
+        return self if field is None or field.options is None else evolve(self, known=field.options)
 
 
 @frozen(kw_only=True)

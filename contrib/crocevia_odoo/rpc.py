@@ -34,7 +34,6 @@ _CONTEXT: Mapping[str, Any] = MappingProxyType(
         "lang": "en_US",
         "tz": "UTC",
         "default_tz": False,
-        "default_lang": False,
         "mail_create_nosubscribe": True,
     }
 )
