@@ -5,19 +5,20 @@ from typing import Any
 
 import pytest
 
-from crocevia import ContactPoint, Event, InteractionSeen, Party, RecordMerged, hookimpl
+from crocevia import ContactPoint, Event, InteractionSeen, Party
 from crocevia.config.options import Options
-from crocevia.errors import RefusedError
-from crocevia.store import merges as merge_store
 from crocevia.store.profiles import ProfileRow, ids_of, load_canonical
-from crocevia.store.tables import apart, bindings, claims, commands, interactions, merges, moved, profiles, reviews
+from crocevia.store.tables import bindings, claims, commands, interactions, merges, moved, profiles, reviews
 from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
-from crocevia.sync.merge import Merged, keep_apart, merge
+from crocevia.sync.merge import Merged, merge
 from crocevia.sync.unmerge import Unmerged, unmerge
 from crocevia.testing.clock import START
 from tests.core.conftest import Crossroads, Script, scripted
 from tests.core.test_identity_resolve import mail, phone, said
+
+SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+"""For what does not depend on the database."""
 
 
 @pytest.fixture(autouse=True)
@@ -131,6 +132,7 @@ def test_a_merge_taken_back_leaves_what_was_there_before(crossroads: Crossroads)
         }
 
 
+@SQLITE
 def test_what_came_since_goes_where_its_contact_points_say(crossroads: Crossroads) -> None:
     """An address that was shown with a known one is known too; a thread says it where addresses do not."""
     take_in(crossroads, said("1", phone()), in_thread("2", "t2", mail()))
@@ -152,3 +154,130 @@ def test_what_came_since_goes_where_its_contact_points_say(crossroads: Crossroad
     assert json.loads(asked["data"])["interactions"] == done.unplaced
     crossroads.settle()
     crossroads.check()
+
+
+def test_records_merged_in_a_crm_merge_their_customers(crossroads: Crossroads) -> None:
+    """Its loser's id leads to the survivor, nothing is made again, and the other CRM has a double to look at."""
+    first, second = two(crossroads)
+    ids = {uid: crossroads.a.by_key(uid) or "" for uid in (first, second)}
+    crossroads.a.merge(ids[first], into=ids[second])
+    crossroads.settle()
+    crossroads.check()
+    assert living(crossroads) == [second]
+    assert set(owners(crossroads).values()) == {second}
+    assert list(crossroads.a.records()) == [ids[second]]
+    assert {row["person"] for row in crossroads.a.records("Touch").values()} == {ids[second]}
+    assert crossroads.a.record(ids[second])["mobile"] == "+393331234567"
+    [merged] = crossroads.rows(merges)
+    assert (merged["by"], merged["reason"]) == ("a", "merged in a")
+    assert [row["connection"] for row in crossroads.rows(reviews, kind="double record")] == ["b"]
+
+
+@SQLITE
+def test_a_merge_made_in_a_crm_is_not_undone_there(crossroads: Crossroads) -> None:
+    """It says so; in the other CRM both records are bound again."""
+    first, second = two(crossroads)
+    ids = {uid: crossroads.a.by_key(uid) or "" for uid in (first, second)}
+    crossroads.a.merge(ids[second], into=ids[first])
+    crossroads.settle()
+    done = take_back(crossroads, second)
+    assert done.left == [f"a: Person {ids[second]} was merged or deleted there: that is not undone there"]
+    crossroads.settle()
+    crossroads.check()
+    assert [(row["connection"], row["state"]) for row in crossroads.rows(bindings, of="profile")] == [
+        ("a", "linked"),
+        ("b", "linked"),
+        ("a", "gone"),
+        ("b", "linked"),
+    ]
+
+
+@SQLITE
+def test_the_double_may_be_the_one_that_is_kept_there(crossroads: Crossroads) -> None:
+    """A person tidies up after a merge of ours and keeps the other record: it is the customer's now."""
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    crossroads.settle()
+    ids = {uid: crossroads.a.by_key(uid) or "" for uid in (first, second)}
+    crossroads.a.merge(ids[first], into=ids[second])
+    crossroads.settle()
+    crossroads.check()
+    assert crossroads.a.by_key(first) == ids[second]
+    assert {row["person"] for row in crossroads.a.records("Touch").values()} == {ids[second]}
+    assert [row["connection"] for row in crossroads.rows(reviews, kind="double record", state="open")] == ["b"]
+
+
+@SQLITE
+def test_an_edit_of_a_double_waits_for_what_becomes_of_it(crossroads: Crossroads) -> None:
+    """The merged customer does not take it; after an unmerge it is a change to its own customer."""
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    crossroads.settle()
+    double = crossroads.a.by_key(second) or ""
+    crossroads.a.edit(double, last="Lovelace")
+    crossroads.settle()
+    crossroads.check()
+    assert crossroads.b.record(crossroads.b.by_key(first) or "")["last"] != "Lovelace"
+    take_back(crossroads, second)
+    crossroads.settle()
+    crossroads.check()
+    assert crossroads.a.record(double)["last"] == "Lovelace"
+    assert crossroads.b.record(crossroads.b.by_key(second) or "")["last"] == "Lovelace"
+
+
+@SQLITE
+@pytest.mark.parametrize("lost", [False, True])
+def test_where_the_connection_opts_in_the_records_are_merged_there(crossroads: Crossroads, lost: bool) -> None:  # noqa: FBT001 - a parameter
+    """Once, also when the answer was lost; the other CRM, which did not opt in, asks."""
+    crossroads.options["a"] = Options(merges=True)
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    if lost:
+        crossroads.a.trouble.lose_answer()
+    crossroads.settle()
+    crossroads.check()
+    [command] = crossroads.rows(commands)
+    assert (command["verb"], command["state"]) == ("merge", "done")
+    assert [call.operation for call in crossroads.a.calls].count("merge") == 1
+    assert list(crossroads.a.records()) == [crossroads.a.by_key(first)]
+    assert [row["connection"] for row in crossroads.rows(reviews, kind="double record")] == ["b"]
+    done = take_back(crossroads, second)
+    assert [line[:2] for line in done.left] == ["a:"]
+    crossroads.settle()
+    crossroads.check()
+
+
+@SQLITE
+def test_an_unmerge_withdraws_what_was_still_to_be_merged(crossroads: Crossroads) -> None:
+    """The command is not carried out any more, and the reviews are ended."""
+    crossroads.options["a"] = Options(merges=True)
+    first, second = two(crossroads)
+    before = state(crossroads)
+    by_person(crossroads, first, second)
+    take_back(crossroads, second)
+    crossroads.settle()
+    crossroads.check()
+    assert state(crossroads) == before
+    assert [row["state"] for row in crossroads.rows(commands)] == ["refused"]
+    assert [row["state"] for row in crossroads.rows(reviews, kind="double record")] == ["ended"]
+    assert len(crossroads.a.records()) == 2
+
+
+@SQLITE
+def test_a_customer_deleted_in_one_crm_is_deleted_where_the_connection_opts_in(crossroads: Crossroads) -> None:
+    """Nothing is made again; undeleted in the first it is bound there again, in the other it stays deleted."""
+    crossroads.options["b"] = Options(deletes=True)
+    take_in(crossroads, said("1", phone()))
+    crossroads.settle()
+    person = crossroads.person_id(crossroads.a)
+    crossroads.a.delete(person)
+    crossroads.settle()
+    assert (crossroads.a.records(), crossroads.b.records()) == ({}, {})
+    take_in(crossroads, said("2", phone()))
+    crossroads.settle()
+    assert (crossroads.a.records(), crossroads.b.records()) == ({}, {})
+    crossroads.a.undelete(person)
+    crossroads.settle()
+    crossroads.check()
+    assert (list(crossroads.a.records()), crossroads.b.records()) == ([person], {})
+    assert sorted(text for _, text, _ in crossroads.touches(crossroads.a)) == ["1", "2"]

@@ -92,6 +92,17 @@ def claimed(connection: Connection, name: str, verbs: Collection[str] = (SEND,))
     return [_command(row) for row in connection.execute(statement)]
 
 
+def open_of_profile(connection: Connection, profile_id: int, verb: str) -> list[CommandRow]:
+    """Commands about a customer that nobody has begun to carry out."""
+    statement = sa.select(commands).where(
+        sa.text("state IN ('pending', 'claimed')"),
+        commands.c.state == "pending",
+        commands.c.profile_id == profile_id,
+        commands.c.verb == verb,
+    )
+    return [_command(row) for row in connection.execute(statement)]
+
+
 def doubtful(connection: Connection, name: str) -> list[CommandRow]:
     """Sends of which nobody knows whether they went out, oldest first; those that are made again among them."""
     mine = commands.c.connection == name, commands.c.verb == SEND

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from attrs import asdict, frozen
 
-from crocevia.store import bindings, commands, dead, decisions, merges
+from crocevia.model import RecordChanged
+from crocevia.store import bindings, commands, dead, decisions, interactions, merges
 from crocevia.store.bindings import BindingRow
 from crocevia.store.commands import CommandRow
 from crocevia.store.decisions import Review
 from crocevia.store.merges import MergeRow
 from crocevia.store.profiles import ProfileRow
+from crocevia.sync import verdicts
 from crocevia.sync.batch import Batch
 
 MERGE = "merge"
@@ -45,27 +48,35 @@ class Joined:
 def join(batch: Batch, merge: MergeRow, survivor: ProfileRow, loser: ProfileRow) -> list[Joined]:
     """Let the survivor have one record in each CRM, where either had one, and say what happened to the others."""
     rows = bindings.of_subjects(batch.transaction, "profile", [survivor.id, loser.id])
-    kept = {(row.connection, row.object): row for row in rows if row.subject_id == survivor.id}
+    own = [row for row in rows if row.subject_id == survivor.id]
     found: list[Joined] = []
     places: list[tuple[int, int, int, str]] = []
     for row in rows:
         if row.subject_id != loser.id:
             continue
-        own = kept.get((row.connection, row.object))
-        if own is None or _makes_room(own, row):
+        kept = _kept(own, row)
+        if kept is None or _makes_room(kept, row):
             found.append(_joined(row, MOVED))
             places.append((row.id, survivor.id, survivor.id, row.state))
-            if own is not None:  # its create was not made yet: it is not needed any more
-                found.append(_joined(own, NONE))
-                places.append((own.id, loser.id, survivor.id, "gone"))
+            own.append(row)
+            if kept is not None:  # its create was not made yet: it is not needed any more
+                found.append(_joined(kept, NONE))
+                places.append((kept.id, loser.id, survivor.id, "gone"))
+                own.remove(kept)
             continue
         what = GONE if row.state == "gone" else DOUBLE if row.remote_id or _under_way(row) else NONE
         found.append(_joined(row, what))
         places.append((row.id, loser.id, survivor.id, "review" if what == DOUBLE else "gone"))
         if what == DOUBLE and row.remote_id is not None:
-            double(batch, survivor, own, row, _operation(merge, row.id))
+            _deal_with(batch, survivor, kept, row, _operation(merge, row.id))
     merges.rebind(batch.transaction, places)
     return found
+
+
+def _kept(own: Iterable[BindingRow], row: BindingRow) -> BindingRow | None:
+    """The survivor's place on the connection: as the same object, else as any other ("Lead", "Contact")."""
+    here = [one for one in own if one.connection == row.connection]
+    return next((one for one in here if one.object == row.object), here[0] if here else None)
 
 
 def _joined(row: BindingRow, what: str) -> Joined:
@@ -82,14 +93,15 @@ def _makes_room(own: BindingRow, other: BindingRow) -> bool:
     return own.remote_id is None and not _under_way(own) and other.remote_id is not None and other.state != "gone"
 
 
-def double(batch: Batch, survivor: ProfileRow, own: BindingRow, row: BindingRow, uid: str) -> None:
+def _deal_with(batch: Batch, survivor: ProfileRow, own: BindingRow, row: BindingRow, uid: str) -> None:
     """A customer has two records in one CRM: they are merged there, where the connection opts in, else a person looks.
 
     Args:
         uid: The operation key of the merge.
     """
     live = batch.world.lives.get(row.connection)
-    if live is not None and live.merges and own.remote_id is not None and own.state == "linked":
+    mergeable = own.remote_id is not None and own.state == "linked" and own.object == row.object
+    if live is not None and live.merges and mergeable:
         batch.commands.append(
             CommandRow(
                 id=next(batch.ids),
@@ -115,6 +127,33 @@ def double(batch: Batch, survivor: ProfileRow, own: BindingRow, row: BindingRow,
     )
 
 
+def ask_about(batch: Batch, binding: int) -> None:
+    """Deal with a record of a profile that was merged away, which nobody knew of when that was done."""
+    [row] = bindings.load(batch.transaction, [binding])
+    survivor = batch.load_profiles([row.subject_id])[row.subject_id]
+    own = _kept(bindings.of_subjects(batch.transaction, "profile", [survivor.id], row.connection), row)
+    if own is not None and own.id != row.id:
+        _deal_with(batch, survivor, own, row, f"m{next(batch.ids)}")
+
+
+def take_over(batch: Batch, kept: int, gone: int) -> None:
+    """Of a customer's two records in a CRM the double was kept there: it is his record now, and the other is gone."""
+    rows = {row.id: row for row in bindings.load(batch.transaction, [kept, gone])}
+    one, other = rows[kept], rows[gone]
+    survivor = batch.load_profiles([other.subject_id])[other.subject_id]
+    if one.subject_id == survivor.id or other.subject_id != survivor.id:
+        return  # the record that was kept is his already
+    merges.rebind(
+        batch.transaction,
+        [(other.id, one.subject_id, survivor.id, "gone"), (one.id, survivor.id, survivor.id, "linked")],
+    )
+    batch.linked[one.object, one.remote_id or ""] = survivor.id
+    batch.touched(survivor, "contact_points")
+    for interaction, _ in interactions.of_profiles(batch.transaction, [survivor.id]):
+        batch.want("interaction", interaction)
+    _end_reviews(batch, survivor, {(one.connection, f"{one.object} {one.remote_id}")}, batch.live.name, "merged there")
+
+
 def as_json(found: Iterable[Joined]) -> list[dict[str, Any]]:
     """For a snapshot."""
     return [asdict(one) for one in found]
@@ -134,9 +173,28 @@ def part(batch: Batch, merge: MergeRow, survivor: ProfileRow) -> list[str]:
         if said:
             left.append(said)
         places.append((row.id, one.subject, one.subject, state))
+        if row.agreed and state == "linked" and row.state == "review":
+            batch.afterwards.append(partial(_hear_again, row=row))
     merges.rebind(batch.transaction, places)
     _withdraw(batch, merge, survivor, joined)
     return left
+
+
+def _hear_again(batch: Batch, row: BindingRow) -> None:
+    """What was changed in a record while it was a double is a change to its customer, told now."""
+    live = batch.world.lives.get(row.connection)
+    mapping = None if live is None else live.mappings.get(row.object)
+    if live is None or mapping is None or row.remote_id is None:
+        return
+    [row] = bindings.load(batch.transaction, [row.id])
+    there, row.seen, row.agreed = row.seen, {name: row.base(name) for name in row.seen}, {}
+    event = RecordChanged(
+        object=row.object, id=row.remote_id or "", values=there, at=batch.world.clock.now(), version=row.version or ""
+    )
+    inner = Batch(batch.world, live, batch.transaction)
+    inner.changed_bindings[row.id] = row
+    verdicts.hear_profile(inner, mapping, row, there, event)
+    inner.flush()
 
 
 def _state_again(one: Joined, row: BindingRow) -> tuple[str, str]:
@@ -144,13 +202,11 @@ def _state_again(one: Joined, row: BindingRow) -> tuple[str, str]:
     where = f"{one.connection}: {one.object} {row.remote_id}"
     if one.what == MOVED:
         return row.state, "" if row.state != "gone" else f"{where} has gone since: it is not made again"
-    if one.what == DOUBLE:
+    if one.what in (DOUBLE, GONE):
         if row.state == "gone":
             return "gone", f"{where} was merged or deleted there: that is not undone there"
         return one.state if row.remote_id is None else "linked", ""
-    if one.what == NONE:
-        return one.state, ""
-    return row.state, ""
+    return one.state, ""
 
 
 def _withdraw(batch: Batch, merge: MergeRow, survivor: ProfileRow, joined: Iterable[Joined]) -> None:
@@ -163,12 +219,16 @@ def _withdraw(batch: Batch, merge: MergeRow, survivor: ProfileRow, joined: Itera
     commands.save(batch.transaction, waiting)
     dead.close(batch.transaction, "command", [row.id for row in waiting])
     subjects = {(one.connection, f"{one.object} {one.remote_id}") for one in doubles}
-    reviews = [
+    _end_reviews(batch, survivor, subjects, merge.by, "unmerged")
+
+
+def _end_reviews(batch: Batch, survivor: ProfileRow, subjects: set[tuple[str, str]], by: str, choice: str) -> None:
+    found = [
         review["id"]
         for review in decisions.open_of_profiles(batch.transaction, [survivor.id])
         if review["kind"] == DOUBLE_RECORD and (review["connection"], review["subject"]) in subjects
     ]
-    decisions.end(batch.transaction, reviews, at=batch.now, by=merge.by, choice="unmerged")
+    decisions.end(batch.transaction, found, at=batch.now, by=by, choice=choice)
 
 
 def _operation(merge: MergeRow, binding: int) -> str:
