@@ -20,6 +20,8 @@ from crocevia import (
     RawPage,
     ReadsRecords,
     Record,
+    ReportsUsage,
+    Usage,
     Write,
     WritesRecords,
 )
@@ -32,11 +34,11 @@ from crocevia_salesforce.finding import Finder
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.schemas import Schemas, object_schema
 from crocevia_salesforce.settings import Settings
-from crocevia_salesforce.transport import Transport, Usage
+from crocevia_salesforce.transport import Transport
 from crocevia_salesforce.writes import Writes
 
 
-class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
+class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage):
     """One Salesforce org: contacts and `Interaction__c`, both ways.
 
     1,000 records go in one call (a Composite of five Collections); changes come by polling SystemModstamp. What it
@@ -65,9 +67,8 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords):
             override_duplicates=settings.duplicate_rules == "override",
         )
 
-    @property
     def usage(self) -> Usage | None:
-        """Calls of the org's day, as the last answer showed them; None before the first."""
+        """Calls of the org's rolling day, everybody's, as the last answer showed them; None before the first."""
         return self._transport.usage
 
     def client(self) -> Client:

@@ -17,6 +17,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from crocevia.errors import ConfigError
+from crocevia_salesforce.children import RELATIONSHIP
 from crocevia_salesforce.values import moment_of
 
 REMEMBERED = 10_000
@@ -134,7 +135,9 @@ def _earlier(stamp: str, by: timedelta) -> str:
 
 
 def _digest(row: Mapping[str, Any]) -> str:
-    return blake2b(msgspec.json.encode(row), digest_size=6).hexdigest()
+    """Of what the stamp covers: child rows have stamps, and a cursor, of their own."""
+    own = {name: value for name, value in row.items() if name != RELATIONSHIP}
+    return blake2b(msgspec.json.encode(own), digest_size=6).hexdigest()
 
 
 def _bounded(told: dict[str, dict[str, str]], floor: Position) -> tuple[dict[str, dict[str, str]], Position]:

@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from attrs import frozen
 from simple_salesforce.api import Salesforce as Client
 
-from crocevia import Answer, Http
+from crocevia import Answer, Http, Usage
 from crocevia.errors import OutcomeUnknownError, RemoteError, RetryableError
 from crocevia_salesforce.auth import Token, Tokens
 from crocevia_salesforce.refusals import Circumstances, of_answer, of_row
@@ -19,17 +18,6 @@ from crocevia_salesforce.refusals import Circumstances, of_answer, of_row
 WRITE_TIMEOUT_S = 180.0
 _USAGE = re.compile(r"\bapi-usage=(\d+)/(\d+)")
 _ROOTS = ("base_url", "apex_url", "bulk_url", "bulk2_url", "metadata_url", "tooling_url", "oauth2_url")
-
-
-@frozen
-class Usage:
-    """Calls used of the org's rolling day. A gauge, not a counter: recorded answers go back by one now and then.
-
-    Source: REST API guide v60.0, "Limit Info Header"; it came with 274 of 277 recorded data responses.
-    """
-
-    used: int
-    limit: int
 
 
 class Transport:
@@ -40,7 +28,9 @@ class Transport:
     (simple-salesforce 1.12.10, issues 148, 658, 804).
 
     Attributes:
-        usage: The last gauge seen; None before the first, or where the org hides it.
+        usage: Calls of the org's rolling day as the last answer told them, errors too; None before the first, or
+            where the org hides it. Recorded answers go back by one now and then. Source: REST API guide v60.0, "Limit
+            Info Header"; it came with 274 of 277 recorded data responses.
     """
 
     def __init__(self, http: Http, tokens: Tokens, api_version: str) -> None:
@@ -167,7 +157,7 @@ class Transport:
             timeout_s=timeout_s,
         )
         if found := _USAGE.search(answer.headers.get("Sforce-Limit-Info") or ""):
-            self.usage = Usage(int(found[1]), int(found[2]))
+            self.usage = Usage(used=int(found[1]), limit=int(found[2]))
         return answer
 
     def _client(self, token: Token) -> Client:

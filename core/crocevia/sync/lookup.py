@@ -16,6 +16,7 @@ from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
 from crocevia.sync.batch import Batch
 from crocevia.sync.gate import READ
+from crocevia.sync.pull import readable
 from crocevia.sync.records import apply_records
 from crocevia.sync.touches import Leaf
 from crocevia.sync.world import Live, World
@@ -48,7 +49,7 @@ def look_first(world: World, live: Live, mapping: ObjectMapping, wanted: Sequenc
     changing = [one.row.remote_id for one in wanted if one.row.remote_id and one.write.operation == "update"]
     if live.options.guard == "read" and changing:
         with live.gate.call(READ):
-            records = reader.fetch(mapping.object, changing, mapping.remote_fields)
+            records = reader.fetch(mapping.object, changing, readable(live, mapping))
         hear(world, live, records, lease)
         heard = heard or bool(records)
     return heard or bool(doubtful)
@@ -74,9 +75,9 @@ def ask(
     made = _by_key(world, mapping.of, [row for row in rows if row.remote_id is None])
     with live.gate.call(READ):
         if changed and isinstance(reader, ReadsRecords):
-            records += reader.fetch(mapping.object, changed, mapping.remote_fields)
+            records += reader.fetch(mapping.object, changed, readable(live, mapping))
         if made and isinstance(reader, FindsKeys):
-            records += reader.find_keys(mapping.object, sorted(made), mapping.remote_fields)
+            records += reader.find_keys(mapping.object, sorted(made), readable(live, mapping))
     hear(world, live, records, lease)
     with world.store.writing() as connection:
         if lease is not None:
@@ -150,27 +151,36 @@ def _before_create(
     if not points:
         return False
     with live.gate.call(READ):
-        found = reader.find(mapping.object, list(points), mapping.remote_fields)
+        found = reader.find(mapping.object, list(points), readable(live, mapping))
     records = {record.id: record for some in found.values() for record in some}
     if not records:
         return False
     hear(world, live, list(records.values()), lease)
     held = {point.address for point, some in found.items() if some}
     doubtful = {one.row.id for one in creates if held & set(rows[one.row.subject_id].claims)}
-    _ask_about_unlinked(world, live, mapping, doubtful, lease)
+    _ask_about_unlinked(world, live, mapping, doubtful, lease, again=False)
     return True
 
 
 def _ask_about_unlinked(
-    world: World, live: Live, mapping: ObjectMapping, doubtful: set[int], lease: Lease | None
+    world: World, live: Live, mapping: ObjectMapping, doubtful: set[int], lease: Lease | None, *, again: bool = True
 ) -> None:
-    """What the look-up found and could not link is not created either: a person looks."""
+    """What the look-up found and could not link is not created either: a person looks.
+
+    Args:
+        again: Whether to ask also where a person has said already that a record of its own is to be made.
+    """
     with world.store.writing() as connection:
         if lease is not None:
             fence(connection, lease)
         ids = RowIds(connection)
         ids.wait_turn()
         rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None and row.state == "new"]
+        if not again:
+            said = {
+                row.id: decisions.last_choice(connection, "adoption", live.name, f"binding {row.id}") for row in rows
+            }
+            rows = [row for row in rows if said[row.id] != "new"]
         for row in rows:
             row.state, row.error = "review", "the CRM has a record with the same contact point, bound elsewhere"
         bindings.save(connection, rows)
@@ -208,7 +218,7 @@ def after_refusal(
     records: list[Record] = []
     if ids:
         with live.gate.call(READ):
-            records = live.connector.fetch(mapping.object, sorted(ids), mapping.remote_fields)
+            records = live.connector.fetch(mapping.object, sorted(ids), readable(live, mapping))
     now = world.clock.now()
     merges = [
         RecordMerged(object=mapping.object, id=gone, into=survivor, at=now)

@@ -1,6 +1,7 @@
 """The whole way: a customer writes on a channel, somebody works in Salesforce, and a second CRM follows."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,66 @@ def test_a_backlog_of_known_customers_is_one_call_a_thousand(crossroads: Crossro
     writes = [call for call in org.admin.calls(seen) if call["write"]]
     assert len(interactions(org)) == 1_020
     assert len(writes) <= 2
+
+
+def identities(org: Simulator) -> list[tuple[str, str | None, str]]:
+    """Kind, scope and address of every living child row."""
+    rows = org.admin.query("SELECT Kind__c, Scope__c, Address__c FROM Identity__c ORDER BY Kind__c, Address__c")
+    return [(row["Kind__c"], row["Scope__c"], row["Address__c"]) for row in rows]
+
+
+def test_a_channels_own_id_is_a_child_row_of_the_contact(crossroads: Crossroads, org: Simulator) -> None:
+    """What a person adds and takes away there is heard, though the contact's own stamp does not move."""
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
+    crossroads.settle()
+    [contact] = contacts(org)
+    written = identities(org)
+
+    (row,) = org.admin.create(
+        "Identity__c", {"Contact__c": contact["Id"], "Kind__c": "email", "Address__c": "ada@home.example"}
+    )
+    crossroads.settle()
+    told, [person] = identities(org), crossroads.crm.records("Person").values()
+    org.admin.delete("Identity__c", row)
+    crossroads.settle()
+
+    assert written == [("memory", "shop", "ada")]
+    assert ("email", None, "ada@home.example") in told
+    assert [found["Email"] for found in contacts(org)] == [None]
+    assert person["email"] is None
+    assert ("email", None, "ada@home.example") not in identities(org)
+
+
+def test_a_field_that_is_hidden_is_left_out_and_the_rest_goes_on(crossroads: Crossroads, org: Simulator) -> None:
+    """Of reads and of writes: one field is put aside, nobody is lost."""
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
+    crossroads.settle()
+    [contact] = contacts(org)
+    org.admin.set_rules({"hidden": ["Contact.HomePhone", "Interaction__c.Subject__c"]})
+    org.admin.update("Contact", contact["Id"], {"FirstName": "Ada Maria"})
+    crossroads.chat.write("ada", "Still there?")
+    crossroads.chat.write("bob", "Me too", name="Bob Neri", phone="+393470000000")
+    crossroads.settle()
+
+    [ada, bob] = contacts(org)
+    assert (ada["FirstName"], bob["LastName"]) == ("Ada Maria", "Bob Neri")
+    assert len(interactions(org)) == 3
+    assert "Ada Maria" in [person["first"] for person in crossroads.crm.records("Person").values()]
+
+
+def test_a_contact_undeleted_in_salesforce_goes_on(crossroads: Crossroads, org: Simulator) -> None:
+    """As the same record; what came meanwhile follows."""
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
+    crossroads.settle()
+    [contact] = contacts(org)
+    org.admin.delete("Contact", contact["Id"])
+    crossroads.settle()
+    org.admin.advance(timedelta(seconds=2))
+    org.admin.undelete("Contact", contact["Id"])
+    crossroads.settle()
+    crossroads.chat.write("ada", "I am back")
+    crossroads.settle()
+
+    assert [found["Id"] for found in contacts(org)] == [contact["Id"]]
+    assert {found["Contact__c"] for found in interactions(org)} == {contact["Id"]}
+    assert sorted(found["Body__c"] for found in interactions(org)) == ["Hello", "I am back"]

@@ -6,11 +6,10 @@ from typing import Any
 import pytest
 import requests
 
-from crocevia import Answer, Http
+from crocevia import Answer, Http, Usage
 from crocevia.errors import AuthError, RetryableError
 from crocevia_salesforce import Salesforce
 from crocevia_salesforce.simulator import Simulator
-from crocevia_salesforce.transport import Usage
 from tests.plugins.salesforce.conftest import Connect
 from tests.plugins.salesforce.org_records import contact_write
 
@@ -46,16 +45,16 @@ def test_the_gauge_follows_the_header_and_keeps_the_last_where_it_is_missing(
     org: Simulator, salesforce: Salesforce
 ) -> None:
     """Errors move it too; it may go down."""
-    before = salesforce.usage
+    before = salesforce.usage()
     salesforce.describe("Contact")
-    seen = salesforce.usage
+    seen = salesforce.usage()
     org.admin.fault("no_limit_header")
     salesforce.describe("Contact")
 
     assert before is None
     assert isinstance(seen, Usage)
     assert seen.limit == 100_000
-    assert salesforce.usage == seen
+    assert salesforce.usage() == seen
 
 
 def test_a_refused_call_moves_the_gauge_too(org: Simulator, salesforce: Salesforce) -> None:
@@ -65,7 +64,7 @@ def test_a_refused_call_moves_the_gauge_too(org: Simulator, salesforce: Salesfor
     with pytest.raises(RetryableError):
         salesforce.describe("Contact")
 
-    assert salesforce.usage is not None
+    assert salesforce.usage() is not None
 
 
 def test_a_401_of_a_gateway_with_an_object_for_a_body_is_understood(

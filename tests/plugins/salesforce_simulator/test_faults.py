@@ -175,3 +175,14 @@ def test_faults_of_a_whole_request_and_of_a_row(api: Api) -> None:
         ("CANNOT_EXECUTE_FLOW_TRIGGER", "m")
     ]
     assert api.sim.admin.count("Contact") == 2
+
+
+def test_a_request_can_be_refused_for_any_reason(api: Api) -> None:
+    """With the code, the words and the status that a test wants; a login in the two words of OAuth."""
+    api.sim.admin.fault("refused", "GET .*limits", code="API_DISABLED_FOR_ORG", message="no", status=403)
+    api.sim.admin.fault("refused", "oauth2/token", code="invalid_grant", message="ip restricted")
+
+    refused = requests.post(f"{api.sim.url}/services/oauth2/token", data={}, timeout=10)
+
+    assert api.error("GET", "limits") == (403, "API_DISABLED_FOR_ORG", "no")
+    assert refused.json() == {"error": "invalid_grant", "error_description": "ip restricted"}

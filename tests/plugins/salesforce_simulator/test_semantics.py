@@ -95,6 +95,11 @@ def test_replication_spans(api: Api) -> None:
     assert [row["id"] for row in api.call("GET", "sobjects/Contact/deleted", params=span).json()["deletedRecords"]] == [
         gone
     ]
+    api.sim.admin.purge("Contact", gone)
+    assert api.query("SELECT Id FROM Contact") == [{"Id": kept}]
+    assert [row["id"] for row in api.call("GET", "sobjects/Contact/deleted", params=span).json()["deletedRecords"]] == [
+        gone
+    ]
     old = {"start": "2026-02-01T00:00:00Z", "end": "2026-03-18T12:00:00Z"}
     assert api.error("GET", "sobjects/Contact/updated", params=old)[:2] == (400, "INVALID_REPLICATION_DATE")
 
