@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "pause": ("crocevia.cli.pause:pause", "Stop calling one vendor; what is to be done is kept."),
     "resume": ("crocevia.cli.pause:resume", "Go on with a connection after a pause."),
     "plan": ("crocevia.cli.plan:plan", "Say what the daemon would change where, field by field, and do none of it."),
+    "audit": ("crocevia.cli.audit:audit", "Hold what the CRMs hold against what they should, and the books."),
     "backfill": (
         "crocevia.cli.backfill:backfill",
         "Ask for records of what was there before a CRM was added, or its mapping.",
