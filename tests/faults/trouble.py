@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from attrs import define, field
 
@@ -37,18 +38,18 @@ class Troublemaker:
     hits: Counter[str] = field(factory=Counter)
     skipped: list[str] = field(factory=list)
     wrong: list[str] = field(factory=list)
-    _under_way: list[threading.Thread] = field(factory=list)
+    _database: threading.Lock = field(factory=threading.Lock)
 
     def play(self, began: float, over: threading.Event) -> None:
         """Everything at its time; what lasts goes on beside the rest, and is over when this returns."""
-        for trouble in self.site.schedule.troubles:
-            if over.wait(max(0.0, began + trouble.at_s - time.monotonic())):
-                break
-            thread = threading.Thread(target=self._do, args=(trouble,), name=trouble.kind, daemon=True)
-            thread.start()
-            self._under_way.append(thread)
-        for thread in self._under_way:
-            thread.join()
+        with ThreadPoolExecutor(16, thread_name_prefix="trouble") as pool:
+            under_way = []
+            for trouble in self.site.schedule.troubles:
+                if over.wait(max(0.0, began + trouble.at_s - time.monotonic())):
+                    break
+                under_way.append(pool.submit(self._do, trouble))
+        for one in under_way:
+            one.result()
 
     def heal(self) -> None:
         """Nothing goes wrong any more."""
@@ -185,7 +186,8 @@ class Troublemaker:
 
     def _database_restart(self, trouble: Trouble) -> None:
         assert self.site.database is not None
-        self.site.database.restart()
+        with self._database:
+            self.site.database.restart()
         self.hits["database restart"] += 1
 
 
