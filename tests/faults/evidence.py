@@ -150,5 +150,19 @@ def parked(site: Site) -> frozenset[str]:
 
 
 def drift(site: Site) -> list[str]:
-    """What `crocevia audit` finds; nothing where there is no such command yet."""
-    return []
+    """What `crocevia audit` finds in the CRMs themselves: records that are not as they should be."""
+    done = site.crocevia("audit", "--json", "--limit", "1000")
+    if done.returncode not in (0, 1) or not done.stdout.startswith("{"):
+        raise RuntimeError(f"crocevia audit failed: {done.stderr[-500:]}")
+    found: list[str] = []
+    for name, one in json.loads(done.stdout).items():
+        told = [
+            f"{name}: {line['object']} {line['remote_id']} {line['what']}: {', '.join(line['fields'])}"
+            for line in one["differences"]
+        ]
+        found += told
+        if not (one["clean"] or told):
+            found.append(f"{name}: not clean: {one['trouble'] or 'the books do not balance'}")
+        if one["waiting"]:
+            found.append(f"{name}: {one['waiting']} records still to be written")
+    return found
