@@ -16,7 +16,7 @@ from crocevia.store import bindings, decisions, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON, Decision
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync import contest, pull, verdicts
+from crocevia.sync import contest, pull, retire, verdicts
 from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
 from crocevia.sync.lookup import NO_RAW
@@ -181,6 +181,8 @@ def _mass_delete(batch: Batch, entry: Entry, choice: str, by: str) -> str:
         batch.changed_bindings[row.id] = row
         _decide(batch, entry, row.profile_id, choice, by)
         if choice == "accept":
+            if row.of == "profile" and row.state == "linked":
+                retire.delete_elsewhere(batch, row)
             row.state = "gone"
             continue
         row.remote_id, row.version, row.state, row.error, row.claimed = None, None, "new", None, None
