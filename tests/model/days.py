@@ -18,7 +18,7 @@ from tests.model.steps import Day
 STEPS = 40
 _MOST = 2**20
 _CUSTOMERS = "write write write edit remove deliver deliver deliver redeliver "
-_COLLEAGUES = "create rename tag tag renumber meanwhile delete undelete merge answer answer draft send_draft scribble "
+_COLLEAGUES = "create rename tag tag renumber meanwhile delete undelete merge answer answer scribble "
 _TROUBLE = "lose_answer lose_receipt throttle fail pause resume jump overtake overtake "
 _KILLS = "kill kill kill kill kill kill "
 _WORK = "turn turn turn turn turn turn turn turn turn turn turn turn wait round round "
@@ -57,10 +57,9 @@ def live(shard: int, days: int) -> Report:
     `CROCEVIA_TEST_EXAMPLES` makes other days each time.
     """
     report = Report()
-    found: list[AssertionError] = []
     chance = "CROCEVIA_TEST_EXAMPLES" in os.environ
 
-    @seed(os.urandom(8).hex() if chance else shard)
+    @seed(int.from_bytes(os.urandom(8)) if chance else shard)
     @settings(
         max_examples=days,
         deadline=None,
@@ -82,7 +81,6 @@ def live(shard: int, days: int) -> Report:
         finally:
             gc.unfreeze()
             ground.store.close()
-    assert found == []
     return report
 
 

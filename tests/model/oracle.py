@@ -68,8 +68,8 @@ class Oracle:
         typed: Records that a person changed since the last rest, with the fields of each.
         taken: Numbers that a person took off a record since the last rest, by record.
         shown: Customers who wrote since the last rest.
-        mixed: Records that were merged, deleted, undeleted or adopted since the last rest: they may take after others.
-        gone: Records in a CRM's bin.
+        mixed: Records that were merged, deleted or made since the last rest: they may take after others.
+        gone: Records in a CRM's bin, with the fields that were typed just before.
         born: Records that a person made.
         merged: Records that were ever merged, and `merged_keys`: our keys that were on them.
         kin: People and records that may be one for reasons anybody can see; `family` reads it.
@@ -85,7 +85,7 @@ class Oracle:
     taken: dict[Place, set[str]] = field(factory=dict)
     shown: set[str] = field(factory=set)
     mixed: set[Place] = field(factory=set)
-    gone: set[Place] = field(factory=set)
+    gone: dict[Place, set[str]] = field(factory=dict)
     born: set[Place] = field(factory=set)
     merged: set[Place] = field(factory=set)
     merged_keys: set[str] = field(factory=set)
