@@ -156,3 +156,15 @@ def test_the_copy_is_for_this_user_alone_and_goes_away(crossroads: Crossroads) -
         modes = {found.stat().st_mode & 0o077 for found in (path, path.parent)}
     assert modes == {0}
     assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_a_deletion_that_would_be_carried_on_is_planned(crossroads: Crossroads) -> None:
+    """The record that would go, by its id there; it is there still."""
+    crossroads.options["b"] = Options(deletes=True)
+    crossroads.chat.write("ada", "Hello", name="Ada", phone=PHONE)
+    crossroads.settle()
+    crossroads.a.delete(crossroads.person_id(crossroads.a))
+    with make_plan(crossroads.world) as plan:
+        [gone] = changed(plan, "delete", "b")
+    assert (gone.object, gone.remote_id, gone.ours) == ("Person", crossroads.person_id(crossroads.b), None)

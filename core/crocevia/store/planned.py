@@ -38,8 +38,8 @@ class Change:
     """One thing that would happen on a connection.
 
     Attributes:
-        operation: create, update, delete, send; link (a record that is there is taken for a customer's), review (a
-            person is asked).
+        operation: create, update, delete, merge, send; link (a record that is there is taken for a customer's); review
+            (a person is asked).
         ours: Our external id; None for a customer whom the plan itself makes: it would get another each time.
         remote_id: None where there is none yet.
         fields: `{remote field: (before, after)}`; for a review what to choose between, as (None, value).
@@ -69,23 +69,25 @@ def _no_record() -> sa.ColumnElement[bool]:
 
 def add(connection: Connection, changes: Sequence[Change]) -> None:
     """Keep changes; what is added to a record again is one change with what it was at first and would be at last."""
-    statement = sa.select(planned).where(planned.c.key.in_([change.ours or "" for change in changes]))
+    statement = sa.select(planned).where(planned.c.key.in_([_key(change) for change in changes]))
     before = {(row.connection, row.object, row.key): row for row in connection.execute(statement)}
     for change in changes:
-        known = before.get((change.connection, change.object, change.ours or ""))
+        known = before.get((change.connection, change.object, _key(change)))
         if known is None:
             values: dict[str, Any] = {"connection": change.connection, "object": change.object}
-            values |= {"operation": change.operation, "key": change.ours, "remote_id": change.remote_id}
+            values |= {"operation": change.operation, "key": _key(change), "remote_id": change.remote_id}
             values["fields"] = dumps(dict(change.fields))
             connection.execute(sa.insert(planned).values(values))
             continue
         fields = loads(known.fields)
         for name, (was, then) in change.fields.items():
             fields[name] = [fields[name][0] if name in fields else was, then]
-        operation = change.operation if change.operation == "delete" else known.operation
-        connection.execute(
-            sa.update(planned).where(planned.c.id == known.id).values(fields=dumps(fields), operation=operation)
-        )
+        connection.execute(sa.update(planned).where(planned.c.id == known.id).values(fields=dumps(fields)))
+
+
+def _key(change: Change) -> str:
+    """What a change is about: our record, or for a record that goes, theirs."""
+    return change.ours or f"{change.operation} {change.remote_id}"
 
 
 def counts(connection: Connection, first: int) -> dict[tuple[str, str, str], int]:
@@ -144,7 +146,7 @@ def _writes(connection: Connection, first: int, name: str, object_name: str, ope
             connection=name,
             object=object_name,
             operation=operation,
-            ours=None if new else row.key,
+            ours=None if new or row.key == f"{operation} {row.remote_id}" else row.key,
             remote_id=remote_id,
             fields=fields,
         )

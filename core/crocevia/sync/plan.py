@@ -12,15 +12,18 @@ from typing import Any
 
 from attrs import define, evolve, field, frozen
 
-from crocevia.connector import Connector, ReadsRecords, SendsMessages, WritesRecords
+from crocevia.clock import Clock
+from crocevia.connector import Connector, MergesRecords, ReadsRecords, SendsMessages, WritesRecords
 from crocevia.errors import CroceviaError, RemoteError, where
 from crocevia.model import ContactPoint, Message, Outcome, Receipt, Record, Write, Written
 from crocevia.store import Store, bindings, connections, cursors, planned
 from crocevia.store.planned import PLANNED, Change
 from crocevia.store.scratch import scratch
-from crocevia.sync import pull
+from crocevia.sync import lookup, pull
+from crocevia.sync.gate import Gate
 from crocevia.sync.intake import take_in
 from crocevia.sync.push import Push
+from crocevia.sync.retire import Retire
 from crocevia.sync.send import Send
 from crocevia.sync.world import Live, World, streams
 
@@ -64,6 +67,7 @@ class Recorder:
 
     store: Store
     name: str
+    clock: Clock
     calls: int = 0
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
@@ -81,10 +85,27 @@ class Recorder:
             connection=self.name,
             object=write.object,
             operation={"upsert": "create"}.get(write.operation, write.operation),
-            ours=write.key,
+            ours=None if write.operation == "delete" else write.key,
             remote_id=write.id,
             fields={name: (seen.get(name), value) for name, value in write.values.items()},
         )
+
+    def merge(self, object_name: str, survivor_id: str, loser_ids: Sequence[str]) -> None:
+        """Recorded for each record that would be merged away."""
+        self.calls += 1
+        changes = [
+            Change(
+                connection=self.name,
+                object=object_name,
+                operation="merge",
+                ours=None,
+                remote_id=loser,
+                fields={"into": (None, survivor_id)},
+            )
+            for loser in loser_ids
+        ]
+        with self.store.writing() as connection:
+            planned.add(connection, changes)
 
     def send(self, message: Message) -> Receipt:
         """Recorded with its address, and its text when it has one."""
@@ -119,7 +140,7 @@ def make_plan(world: World, *, only: str | None = None, progress: Progress | Non
         recorders: dict[str, Recorder] = {}
         twin = evolve(world, store=store, lives={}, listened=frozenset(), wakes={})
         for name, found in world.lives.items():
-            recorders[name] = Recorder(store, name)
+            recorders[name] = Recorder(store, name, world.clock)
             twin.lives[name] = _recorded(found, recorders[name])
         with store.writing() as connection:
             first = planned.begin(connection)
@@ -147,6 +168,8 @@ def _recorded(live: Live, recorder: Recorder) -> Live:
     connector = copy.copy(live.connector)
     if isinstance(connector, WritesRecords):
         _replace(connector, "write", recorder.write)
+    if isinstance(connector, MergesRecords):
+        _replace(connector, "merge", recorder.merge)
     if isinstance(connector, SendsMessages):
         _replace(connector, "send", recorder.send)
     if isinstance(connector, ReadsRecords):
@@ -157,6 +180,7 @@ def _recorded(live: Live, recorder: Recorder) -> Live:
         options=evolve(live.options, guard="none"),
         mappings=dict(live.mappings),
         quarantined={},
+        gate=Gate(recorder.clock),
     )
 
 
@@ -228,7 +252,7 @@ class Rehearsal:
             while taken := take_in(self.world, live):
                 rows += taken
                 self._say(live, "pages and webhooks taken in", rows)
-        return True
+        return lookup.settle(self.world, live, None) > 0
 
     def _work(self, live: Live) -> bool:
         done = 0
@@ -238,6 +262,7 @@ class Rehearsal:
         if live.writes:
             with self.world.store.reading() as connection:
                 creating = cursors.complete(connection, live.name, tuple(streams(live)))
+            done += Retire(self.world, live).run()
             while pushed := Push(self.world, live).run(creating=creating):
                 done += pushed
                 self._say(live, "records considered", done)
