@@ -296,6 +296,21 @@ def test_the_queue_is_listed_shown_and_decided(folder: Path) -> None:
     assert "person: theirs: anna chose 'theirs' in review" in told
 
 
+def test_why_tells_what_each_crm_holds_and_what_waits(folder: Path) -> None:
+    """Seen, last agreed on, held; the open review; the decisions, newest first."""
+    [told] = json.loads(run(folder, "why", PHONE, "family_name", "--json").output)
+    a, b = told["records"]
+    assert (told["value"], told["given"]["by"]) == ("Queen", "a")
+    assert (a["seen"]["last"], a["agreed"]["last"], a["held"]) == ("Queen", "Queen", [])
+    assert (b["seen"]["last"], b["agreed"]["last"], b["held"]) == ("Byron", "King", ["last"])
+    assert [(one["kind"], one["connection"]) for one in told["reviews"]] == [("conflict", "b")]
+    assert [(one["connection"], one["chosen"]) for one in told["decisions"]] == [("b", "ask"), ("a", "theirs")]
+    shown = run(folder, "why", PHONE, "family_name").output
+    assert 'agreed: {"first": "Ada", "last": "King"}' in shown
+    assert "conflict with b since" in shown
+    assert "absent (never known)" in run(folder, "why", PHONE, "loyalty").output
+
+
 def test_a_wrong_choice_or_number_is_said(folder: Path) -> None:
     """A choice that there is not is an error of usage; an entry that there is not, an answer."""
     [entry] = json.loads(run(folder, "review", "list", "--json").output)
