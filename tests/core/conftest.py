@@ -130,6 +130,7 @@ class Crossroads:
         options: The core's settings by connection.
         hooks: Plugins of the test by name, each `{hook name: function}`.
         more: Further connections by name, each a function that makes its connector.
+        also: Further CRMs by connection.
     """
 
     store: Store
@@ -140,6 +141,7 @@ class Crossroads:
     options: dict[str, Options] = field(factory=dict)
     hooks: dict[str, Mapping[str, Any]] = field(factory=dict)
     more: dict[str, Callable[[], Connector[Any]]] = field(factory=dict)
+    also: dict[str, MemoryCRM] = field(factory=dict)
     lanes: dict[str, Lane] = field(factory=dict, init=False)
     processes: int = field(default=0, init=False)
     seed: int = 0
@@ -159,7 +161,7 @@ class Crossroads:
             random=seeded_random(self.seed, self.processes),
             alone=True,
         )
-        for name, vendor in (("chat", self.chat), ("a", self.a), ("b", self.b)):
+        for name, vendor in {"chat": self.chat, **self.crms}.items():
             world.lives[name] = live(name, vendor.connector(name), self.options.get(name, Options()))
         for name, make in self.more.items():
             world.lives[name] = live(name, make(), self.options.get(name, Options()))
@@ -175,7 +177,7 @@ class Crossroads:
     @property
     def crms(self) -> dict[str, MemoryCRM]:
         """The CRMs by connection."""
-        return {"a": self.a, "b": self.b}
+        return {"a": self.a, "b": self.b, **self.also}
 
     # --- work
 
