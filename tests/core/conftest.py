@@ -161,7 +161,8 @@ class Crossroads:
             random=seeded_random(self.seed, self.processes),
             alone=True,
         )
-        for name, vendor in {"chat": self.chat, **self.crms}.items():
+        vendors: dict[str, MemoryChannel | MemoryCRM] = {"chat": self.chat, **self.crms}
+        for name, vendor in vendors.items():
             world.lives[name] = live(name, vendor.connector(name), self.options.get(name, Options()))
         for name, make in self.more.items():
             world.lives[name] = live(name, make(), self.options.get(name, Options()))
