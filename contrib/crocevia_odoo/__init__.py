@@ -5,6 +5,8 @@ from __future__ import annotations
 from crocevia import hookimpl
 from crocevia_odoo.connector import Odoo
 
+__all__ = ["Odoo"]
+
 
 @hookimpl
 def crocevia_register_connectors() -> list[type[Odoo]]:

@@ -100,6 +100,10 @@ class Odoo(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, MergesRe
                 )
                 return
             yield from self._check_rights()
+            [user] = self._rpc.call("res.users", "read", [self._rpc.user_id()], ["email"])
+            if not user["email"]:
+                do = f"give {self.settings.user} one in Odoo: its wizard needs it to merge contacts"
+                yield Finding(level="warning", what=f"e-mail address of {self.settings.user}", do=do)
         except RemoteError as error:
             yield Finding(level="problem", what=self.settings.base_url, do=str(error))
 
@@ -158,7 +162,7 @@ class Odoo(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, MergesRe
                 wizard = self._rpc.call(_MERGE, "create", values)
                 self._rpc.call(_MERGE, "action_merge", [wizard])
             except RejectedError as error:
-                do = "Odoo lets only an administrator merge contacts with different e-mail addresses; merge them there"
+                do = "only an administrator may merge contacts with different e-mail addresses: merge them in Odoo"
                 raise RejectedError(f"{named}: refused; {do}", code=error.code) from error
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:

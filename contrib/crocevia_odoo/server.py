@@ -35,6 +35,7 @@ _MODULES = "contacts,crm,mail,base_automation"
 _INITIALISE_TIMEOUT_S = 400
 _START_TIMEOUT_S = 60
 _GROUPS = ("base.group_user", "base.group_partner_manager")
+_ACCOUNT = {"name": "Crocevia", "login": _USER, "email": "crocevia@example.com"}
 
 _ENTER = """
 mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" && mount --bind "$2" "$1/srv" && exec chroot "$1" sh /srv/run
@@ -205,7 +206,7 @@ def _initialised(cache: Path, root: Path | None) -> Path:
 
 def _fingerprint(root: Path) -> str:
     status = (root / "var/lib/dpkg/info/odoo-14.md5sums").read_bytes()
-    return hashlib.sha256(status + f"{_MODULES}{_RUN}{_GROUPS}".encode()).hexdigest()[:20]
+    return hashlib.sha256(status + f"{_MODULES}{_RUN}{_GROUPS}{_ACCOUNT}".encode()).hexdigest()[:20]
 
 
 def _initialise(directory: Path, root: Path | None) -> None:
@@ -214,6 +215,6 @@ def _initialise(directory: Path, root: Path | None) -> None:
     with _served(directory, root, _INITIALISE_TIMEOUT_S) as url:
         admin = _login(url, _PERSON, "admin")
         groups = [admin.call("ir.model.data", "xmlid_to_res_id", name) for name in _GROUPS]
-        values = {"name": "Crocevia", "login": _USER, "password": password, "groups_id": [[6, 0, groups]]}
+        values = {**_ACCOUNT, "password": password, "groups_id": [[6, 0, groups]]}
         admin.call("res.users", "create", values, context={"no_reset_password": True})
         admin.call("res.users", "write", [admin.user_id()], {"password": password})

@@ -25,7 +25,7 @@ from crocevia_odoo.rpc import Rpc, is_transient
 
 _NO_SUCH_ID = ".id"
 # Odoo gives a new contact the language of whoever makes it (14.0, `res_partner.py`, `default_get`): ours says nothing.
-_UNASKED: Mapping[tuple[str, str], Mapping[str, str]] = {(PARTNER, "id"): {"lang": ""}}
+_UNASKED: Mapping[str, Mapping[str, str]] = {PARTNER: {"lang": ""}}
 
 
 @frozen
@@ -119,9 +119,10 @@ class Writer:
         for place, write in items:
             head = f"{MODULE}.{write.key}" if by == "id" else str(write.id)
             try:
-                rows.append(
-                    _Item(place, write, {by: head, **_UNASKED.get((model, by), {}), **self._cells(write, tags)})
-                )
+                cells = self._cells(write, tags)
+                if by == "id":  # nothing is cleared in what is made now; Odoo 14.0 would write "False" into a body
+                    cells = {**_UNASKED.get(model, {}), **{name: cell for name, cell in cells.items() if cell}}
+                rows.append(_Item(place, write, {by: head, **cells}))
             except RemoteError as error:
                 self._outcomes[place] = error
         return rows
