@@ -105,8 +105,10 @@ def rows(batch: Sequence[Write]) -> list[Row]:
     return list(found.values())
 
 
-def parts(rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, str]) -> Iterator[Part]:
-    """Parts in the order in which they are to be made.
+def groups(
+    rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, str]
+) -> Iterator[tuple[str, str, list[Row]]]:
+    """Object, operation and rows, in the order in which they are to be made.
 
     Args:
         rows: All rows of the batch.
@@ -114,16 +116,21 @@ def parts(rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, s
         parents: `{object: field}` of the record that a row locks: its rows go together, so that no two
             transactions wait for one parent.
     """
-    groups: dict[tuple[int, str, str], list[Row]] = {}
+    found: dict[tuple[int, str, str], list[Row]] = {}
     for row in rows:
         rank = ranks.get(row.object, len(ranks))
         place = 1_000 - rank if row.operation == "delete" else rank  # deletes come last, and parents last of those
-        groups.setdefault((place, row.object, row.operation), []).append(row)
-    for (_, object_name, operation), members in sorted(groups.items(), key=lambda group: group[0]):
+        found.setdefault((place, row.object, row.operation), []).append(row)
+    for (_, object_name, operation), members in sorted(found.items(), key=lambda group: group[0]):
         if parent := parents.get(object_name):
             members.sort(key=lambda row: str(row.values.get(parent) or ""))
-        for piece in _pieces(members, ROWS_A_COLLECTION):
-            yield Part(object_name, operation, tuple(piece))
+        yield object_name, operation, members
+
+
+def parts(object_name: str, operation: str, rows: Sequence[Row]) -> Iterator[Part]:
+    """Rows of one group as Collections calls."""
+    for piece in _pieces(rows, ROWS_A_COLLECTION):
+        yield Part(object_name, operation, tuple(piece))
 
 
 def calls(parts: Sequence[Part]) -> Iterator[list[Part]]:

@@ -28,7 +28,7 @@ from crocevia import (
 from crocevia.mapping import ObjectMapping
 from crocevia_salesforce import checks, children, mappings, parsing
 from crocevia_salesforce.auth import Tokens
-from crocevia_salesforce.batches import COLLECTIONS_A_CALL, ROWS_A_COLLECTION
+from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
 from crocevia_salesforce.finding import Finder
 from crocevia_salesforce.reads import Reads
@@ -47,7 +47,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
 
     kind = "salesforce"
     leaf_paths = ("records.*", "deletedRecords.*")
-    write_limit = ROWS_A_COLLECTION * COLLECTIONS_A_CALL
+    write_limit = 10_000
 
     def __init__(self, settings: Settings, **given: Any) -> None:
         super().__init__(settings, **given)
@@ -64,6 +64,8 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
             reads=self._reads,
             mappings=self.mappings(),
             key_field=settings.key_field,
+            bulk=Bulk(self._transport, self.clock, settings.key_field, settings.revision_field),
+            bulk_from=settings.bulk_from,
             override_duplicates=settings.duplicate_rules == "override",
         )
 

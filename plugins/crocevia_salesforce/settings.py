@@ -54,6 +54,8 @@ class Settings:
         revision_field: Number field where our revision is stamped.
         overlap_s: How late, in seconds, a commit may be and still be found by polling. Source: in use elsewhere,
             10 (Singer) and 600 (Airbyte); no limit is documented.
+        bulk_from: Rows of one object from which a batch goes as a Bulk 2.0 job instead of Collections. Source: Bulk API
+            2.0 guide v60.0: "more than 2,000 records is a good candidate".
         region: ISO country of phone numbers that people typed into the CRM without a prefix (`"IT"`); None: each is
             taken for a number of the country that is looked for.
         duplicate_rules: `"obey"` reports what a duplicate rule refuses; `"override"` saves it all the same, where the
@@ -75,6 +77,7 @@ class Settings:
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
     overlap_s: int = field(default=60, validator=validators.ge(1))
+    bulk_from: int = field(default=2_001, validator=validators.ge(1))
     region: str | None = None
     duplicate_rules: Literal["obey", "override"] = "obey"
 

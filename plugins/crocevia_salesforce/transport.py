@@ -112,6 +112,7 @@ class Transport:
 
         Args:
             path: Below the pinned version (`"composite"`), or whole from `/services/`.
+            body: Sent as JSON, or as CSV where it is bytes.
 
         Raises:
             AuthError: also the new session is not accepted.
@@ -151,8 +152,9 @@ class Transport:
         answer = self._http.request(
             method,
             f"{url}?{urlencode(params, quote_via=quote)}" if params else url,
-            json=body,
-            headers={**client.headers, "X-PrettyPrint": "0", **(headers or {})},
+            json=None if isinstance(body, bytes) else body,
+            data=body if isinstance(body, bytes) else None,
+            headers={**client.headers, "X-PrettyPrint": "0", **_type_of(body), **(headers or {})},
             idempotent=True,
             timeout_s=timeout_s,
         )
@@ -175,3 +177,7 @@ class Transport:
                 setattr(client, name, getattr(client, name).replace("https://", "http://", 1))
         self._local.client = (token, client)
         return client
+
+
+def _type_of(body: Any) -> dict[str, str]:
+    return {"Content-Type": "text/csv; charset=UTF-8"} if isinstance(body, bytes) else {}

@@ -19,7 +19,8 @@ from crocevia.errors import (
 )
 from crocevia.mapping import ObjectMapping, Reference
 from crocevia_salesforce import children, families
-from crocevia_salesforce.batches import Part, Row, calls, parts, rows
+from crocevia_salesforce.batches import Part, Row, calls, groups, parts, rows
+from crocevia_salesforce.bulk import Bulk, fits
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.refusals import Circumstances, LostRaceError, of_row
 from crocevia_salesforce.schemas import Schemas
@@ -46,6 +47,8 @@ class Writes:
         reads: Asked what became of a record that is gone.
         mappings: Whose order says what is written first, and whose references say what is locked.
         key_field: External id field of upserts.
+        bulk: The other road, for many rows.
+        bulk_from: Rows of one object and operation from which they go by it.
         override_duplicates: Whether alerts of duplicate rules are overridden.
     """
 
@@ -54,10 +57,13 @@ class Writes:
     reads: Reads
     mappings: Sequence[ObjectMapping]
     key_field: str
+    bulk: Bulk
+    bulk_from: int
     override_duplicates: bool = False
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome a write, in order. Raises the decision when no call got through at all."""
+        self.bulk.forget_done()
         todo = rows(batch)
         everything = [*todo, *families.child_rows(todo, self.reads, self.key_field)]
         failures = self._make(everything)
@@ -74,8 +80,26 @@ class Writes:
 
     def _make(self, todo: Sequence[Row]) -> list[RemoteError]:
         """Make the calls and give each row its outcome; return what failed as a whole."""
-        ranks = self._ranks()
-        pending = list(parts(todo, ranks, self._parents()))
+        pending: list[Part] = []
+        failures: list[RemoteError] = []
+        for object_name, operation, members in groups(todo, self._ranks(), self._parents()):
+            in_bulk = [row for row in members if fits(row)] if len(members) >= self.bulk_from else []
+            if len(in_bulk) < self.bulk_from:
+                pending.extend(parts(object_name, operation, members))
+                continue
+            failures += self._call(pending)
+            pending = list(parts(object_name, operation, [row for row in members if not fits(row)]))
+            for row in in_bulk:
+                row.outcome = None
+            failures += self.bulk.write(object_name, operation, in_bulk)
+            self._look_at([row for row in in_bulk if isinstance(row.outcome, SchemaDriftError)])
+            if self.override_duplicates:  # a job has no header to say so
+                alerted = [row for row in in_bulk if isinstance(row.outcome, DuplicateError)]
+                pending.extend(parts(object_name, operation, alerted))
+        return failures + self._call(pending)
+
+    def _call(self, pending: list[Part]) -> list[RemoteError]:
+        """Five Collections a call; a part that one row spoils is halved."""
         failures: list[RemoteError] = []
         halvings = HALVING_CALLS
         while pending:
@@ -148,10 +172,15 @@ class Writes:
             answer = RetryableError(f"{connection}: {len(answer)} results for {len(part.rows)} {part.object}: again")
         for at, row in enumerate(part.rows):
             outcome = answer if isinstance(answer, RemoteError) else self._outcome(row, answer[at])
-            if isinstance(outcome, SchemaDriftError):
-                self.schemas.forget(row.object)
-                outcome = self._without_key(row, outcome) if self.key_field in outcome.fields else outcome
             row.outcome = outcome
+        self._look_at([row for row in part.rows if isinstance(row.outcome, SchemaDriftError)])
+
+    def _look_at(self, drifted: Sequence[Row]) -> None:
+        """What does not agree with its description is described anew; without its key nothing can be written."""
+        for row in drifted:
+            self.schemas.forget(row.object)
+            if isinstance(row.outcome, SchemaDriftError) and self.key_field in row.outcome.fields:
+                row.outcome = self._without_key(row, row.outcome)
 
     def _without_key(self, row: Row, drift: SchemaDriftError) -> AuthError:
         """Without its key nothing can be upserted: it cannot be put aside like another field, so all waits."""
