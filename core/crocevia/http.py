@@ -250,7 +250,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> time
     if not text:
         return None
     try:
-        after = timedelta(seconds=float(text))
+        after = timedelta(seconds=min(float(text), LONGEST_AFTER.total_seconds()))
     except (ValueError, OverflowError):
         try:
             at = parsedate_to_datetime(text)

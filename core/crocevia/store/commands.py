@@ -15,6 +15,8 @@ from crocevia.store.tables import commands
 SEND = "send"
 HOLDS_UP_ATTEMPTS = 8
 """A message that has failed so often, over some minutes, does not hold up the later ones of its thread any more."""
+HOLDS_UP_US = 86_400_000_000
+"""Nor does one that is a day old."""
 
 
 @define(kw_only=True)
@@ -46,12 +48,18 @@ def add(connection: Connection, rows: Iterable[CommandRow]) -> None:
         connection.execute(sa.insert(commands), values)
 
 
-def due(connection: Connection, name: str, now: int, most: int, verbs: Collection[str] = (SEND,)) -> list[CommandRow]:
+def due(
+    connection: Connection, name: str, now: int, most: int, verbs: Collection[str] = (SEND,), *, turns: bool = False
+) -> list[CommandRow]:
     """Commands to be carried out on a connection now: the urgent first, then the oldest.
 
-    One of a thread waits for those before it that are still to be tried again, unless they have been tried often
-    enough to hold up nobody any more.
+    One of a thread waits for those before it, unless they have been tried so often, or wait so long, that they hold
+    up nobody any more.
+
+    Args:
+        turns: Rather the one that was not tried for longest: each gets its turn.
     """
+    order = (commands.c.due_at, commands.c.id) if turns else (commands.c.urgency, commands.c.id)
     before = commands.alias("before")
     held_up = (
         sa.exists()
@@ -60,8 +68,8 @@ def due(connection: Connection, name: str, now: int, most: int, verbs: Collectio
             before.c.thread == commands.c.thread,
             before.c.id < commands.c.id,
             sa.text("before.state IN ('pending', 'claimed')"),
-            before.c.due_at > now,
             before.c.attempts < HOLDS_UP_ATTEMPTS,
+            before.c.created_at > now - HOLDS_UP_US,
         )
         .correlate(commands)
     )
@@ -75,7 +83,7 @@ def due(connection: Connection, name: str, now: int, most: int, verbs: Collectio
             commands.c.due_at <= now,
             sa.or_(commands.c.thread.is_(None), ~held_up),
         )
-        .order_by(commands.c.urgency, commands.c.id)
+        .order_by(*order)
         .limit(most)
     )
     return [_command(row) for row in connection.execute(statement)]

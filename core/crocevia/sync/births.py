@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
 from crocevia.connector import SendsMessages
 from crocevia.mapping.lens import Reference
 from crocevia.mapping.object import ObjectMapping
-from crocevia.model import to_us
+from crocevia.model import Direction, InteractionSeen, Party, Status, StatusReported, from_us, to_us
 from crocevia.store import bindings, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.commands import CommandRow
@@ -45,7 +45,7 @@ class Births:
         self.batch = batch
         self.mapping = mapping
         self.objects = next((lens.objects for lens in mapping.lenses if isinstance(lens, Reference)), ("",))
-        self.canonical = {remote_id: _decoded(mapping, values) for remote_id, values in unbound.items()}
+        self.canonical = {remote_id: decoded(mapping, values) for remote_id, values in unbound.items()}
         customers = {str(found["profile"]) for found in self.canonical.values() if found.get("profile") is not None}
         self.customers: dict[str, int] = {}
         for object_name in reversed(self.objects):
@@ -75,9 +75,12 @@ class Births:
         binding = _bind(batch, self.mapping, leaf, row, values)
         batch.bind_new("interaction", [(row.id, profile.id)], but_not=batch.live.name)
         if row.direction == "outbound" and row.status == "to send":
-            _answer(batch, profile, row, canonical)
+            answer(batch, profile, row, canonical)
         batch.subjects.add((profile.id, leaf.raw_id))
         batch.counts["applied"] += 1
+        touches.say(batch, row, _seen(profile, row))
+        if row.status == "failed":
+            touches.say(batch, row, failure(batch, row))
         return binding
 
     def _just_linked(self, customer: str) -> int | None:
@@ -86,7 +89,7 @@ class Births:
         return next((found for found in linked if found is not None), None)
 
 
-def _decoded(mapping: ObjectMapping, values: Mapping[str, Any]) -> dict[str, Any]:
+def decoded(mapping: ObjectMapping, values: Mapping[str, Any]) -> dict[str, Any]:
     """Every canonical value of a record; one that is not of its field's type is left out."""
     found: dict[str, Any] = {}
     for lens in mapping.lenses:
@@ -145,7 +148,33 @@ def _bind(
     return binding
 
 
-def _answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Mapping[str, Any]) -> None:
+def _seen(profile: ProfileRow, row: InteractionRow) -> InteractionSeen:
+    """What was born, as a channel would have told it: for who listens."""
+    points = [claim.point for claim in profile.claims.values() if claim.listed]
+    customer = Party(points, name=profile.canonical().get("display_name"))
+    us = Party(name=row.detail.get("author"))
+    inbound = row.direction == "inbound"
+    return InteractionSeen(
+        key=row.key,
+        author=customer if inbound else us,
+        recipients=() if inbound else (customer,),
+        at=from_us(row.at),
+        direction=cast("Direction", row.direction),
+        kind=row.kind,
+        conversation=row.conversation,
+        subject=row.detail.get("subject"),
+        text=row.text,
+        in_reply_to=row.detail.get("in_reply_to"),
+        status=cast("Status | None", row.status),
+    )
+
+
+def failure(batch: Batch, row: InteractionRow) -> StatusReported:
+    """That an answer has no road to its customer, for who listens."""
+    return StatusReported(of=row.key, status="failed", at=batch.world.clock.now(), detail=row.status_detail)
+
+
+def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Mapping[str, Any]) -> None:
     """Find the road of an answer and command it to be sent; without a road it has failed, and says so."""
     road = _road(batch, profile, canonical)
     if road is None:
@@ -171,6 +200,7 @@ def _answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: M
             },
             created_at=batch.now,
             changed_at=batch.now,
+            thread=conversation or address,
         )
     )
 

@@ -25,12 +25,14 @@ class Breaker:
     One thread uses it: the lane's. So the call that is let through while it is half open is the only one.
 
     Attributes:
+        pauses: Whether there is a short pause after each failure. Not where what failed waits by itself.
         state: closed: calls go. open: none goes before `until_s`. half-open: one goes, and decides.
         reason: What failed last.
         until_s: Monotonic seconds before which nothing goes; between failures while closed, a short pause.
     """
 
     rng: random.Random
+    pauses: bool = True
     state: Literal["closed", "open", "half-open"] = "closed"
     reason: str = ""
     until_s: float = 0.0
@@ -67,7 +69,8 @@ class Breaker:
         self.reason = reason
         often = len(self._last) == SAMPLE and self._last.count(False) >= SAMPLE * TRIPS_AT
         if self.state == "closed" and self._failures < TRIPS_AFTER and not often:
-            self.until_s = now_s + max(after_s, backoff(self._failures - 1, self.rng).total_seconds(), 0.2)
+            pause_s = max(backoff(self._failures - 1, self.rng).total_seconds(), 0.2) if self.pauses else 0.0
+            self.until_s = now_s + max(after_s if self.pauses else 0.0, pause_s)
             return
         self.state = "open"
         cooling = min(LONGEST_S, FIRST_S * 2**self._opened)

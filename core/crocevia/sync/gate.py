@@ -71,7 +71,7 @@ class Gate:
             operations: What it does; a batch may create and update at once.
         """
         before = self.calls()
-        breakers = [self._breakers.setdefault(name, Breaker(self.random)) for name in operations]
+        breakers = [self._breaker(name) for name in operations]
         for breaker in breakers:
             breaker.calling()
         try:
@@ -98,6 +98,10 @@ class Gate:
         finally:
             if self.governor is not None:
                 self.governor.spend(max(1, self.calls() - before))
+
+    def _breaker(self, operation: str) -> Breaker:
+        # a message that failed waits by itself, and does not keep those to other customers
+        return self._breakers.setdefault(operation, Breaker(self.random, pauses=operation != SEND))
 
     def _failed(self, operations: Sequence[str], error: Exception) -> None:
         """Note a failure for which no record is to blame."""

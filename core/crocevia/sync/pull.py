@@ -13,6 +13,7 @@ from crocevia.errors import SchemaDriftError
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Raw, RawPage
 from crocevia.store import connections, cursors, journal
+from crocevia.store.bindings import LIVE
 from crocevia.store.cursors import Cursor
 from crocevia.store.leases import Lease, fence
 from crocevia.sync.gate import READ
@@ -32,6 +33,8 @@ def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int =
     more = False
     for stream in _streams(live):
         for _ in range(most_pages):
+            if live.gate.allows(READ) < LIVE:
+                return True
             with world.store.reading() as connection:
                 cursor = cursors.read(connection, live.name, stream)
             with live.gate.call(READ):

@@ -79,24 +79,20 @@ class Send:
         if not isinstance(channel, SendsMessages) or gate.allows(SEND) == NOTHING:
             return 0
         with self.world.store.reading() as connection:
-            most = 1 if gate.probing(SEND) else MOST_AT_ONCE
-            rows = commands.due(connection, self.live.name, self.world.now_us(), most)
+            probing = gate.probing(SEND)
+            now, most = self.world.now_us(), 1 if probing else MOST_AT_ONCE
+            rows = commands.due(connection, self.live.name, now, most, turns=probing)
             messages = [self._message(connection, row) for row in rows]
         if not rows:
             return 0
         verdicts = self.world.dispatcher.decide("crocevia_allow_delivery", messages, connection=self.live.name)
         until_s = self.world.clock.monotonic_s() + LONGEST_S
-        waiting: set[str | None] = set()
         done = 0
         for row, message, verdict in zip(rows, messages, verdicts, strict=True):
-            if row.thread is not None and row.thread in waiting:
-                continue
             if done and (gate.allows(SEND) == NOTHING or self.world.clock.monotonic_s() >= until_s):
                 break
             self._one(channel, row, message, verdict if isinstance(verdict, str) else None)
             done += 1
-            if row.state == "pending":
-                waiting.add(row.thread)
         return done
 
     def _message(self, connection: Any, row: CommandRow) -> Message:

@@ -21,12 +21,14 @@ from crocevia.model import (
 from crocevia.model.status import advances
 from crocevia.model.wire import from_wire, to_wire
 from crocevia.store import commands, dead, interactions
+from crocevia.store.commands import CommandRow
 from crocevia.store.ids import interaction_uid
 from crocevia.store.interactions import InteractionRow, duration_s
 from crocevia.store.json import dumps, loads
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.seen import chunks
 from crocevia.store.tables import parked
+from crocevia.sync import echoes
 from crocevia.sync.batch import Batch
 from crocevia.sync.resolve import normalise, normalised, resolve
 
@@ -52,6 +54,10 @@ def apply_seen(batch: Batch, leaves: Sequence[Leaf]) -> None:
             batch.counts["superseded"] += 1  # our own message coming back as an echo
         else:
             fresh[uid] = leaf
+    for command, event in echoes.ours(batch, [leaf.event for leaf in fresh.values()]):
+        settle_sends(batch, [(command, event.key)])  # an echo that came before the status
+        batch.counts["superseded"] += 1
+        del fresh[interaction_uid(batch.live.name, event.key, event.part)]
     parties = _parties(batch, [leaf.event.customer for leaf in fresh.values()])
     for (uid, leaf), party, profile in zip(fresh.items(), parties, resolve(batch, parties), strict=True):
         _log(batch, uid, leaf, party, profile)
@@ -209,11 +215,21 @@ def awaits_record(object_name: str, remote_id: str) -> str:
 
 
 def unpark_records(batch: Batch, object_name: str, remote_id: str) -> None:
-    """Take up what waited for this CRM record, after everything else of the batch."""
+    """Take up what waited for this CRM record, after everything else of the batch (`take_up`)."""
+    batch.awaited.append((object_name, remote_id))
+
+
+def take_up(batch: Batch) -> None:
+    """Take up, in few statements, what waited for the CRM records that this batch has linked."""
     lenses = [lens for mapping in batch.live.mappings.values() for lens in mapping.lenses]
-    awaited = {object_name}  # what may point to several objects waits under the first of them
-    awaited |= {lens.object for lens in lenses if isinstance(lens, Reference) and object_name in lens.also}
-    batch.late.extend(unparked(batch, [awaits_record(name, remote_id) for name in awaited]))
+    references = [lens for lens in lenses if isinstance(lens, Reference)]
+    awaited: set[str] = set()
+    for object_name, remote_id in batch.awaited:
+        # what may point to several objects waits under the first of them
+        names = {object_name, *(lens.object for lens in references if object_name in lens.also)}
+        awaited |= {awaits_record(name, remote_id) for name in names}
+    batch.awaited.clear()
+    batch.late.extend(unparked(batch, awaited))
 
 
 def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:
@@ -228,13 +244,20 @@ def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:
         for command in commands.by_uids(batch.transaction, callbacks).values()
         if command.state in ("unknown", "claimed") and command.connection == batch.live.name
     ]
+    settle_sends(batch, [(command, callbacks[command.uid].of) for command in settled])
+
+
+def settle_sends(batch: Batch, found: Sequence[tuple[CommandRow, str]]) -> None:
+    """Sends whose outcome was unknown have gone out, as messages of these keys."""
+    settled = [command for command, _ in found]
     rows = interactions.load(batch.transaction, {row.interaction_id for row in settled if row.interaction_id})
-    for command in settled:
-        key = callbacks[command.uid].of
+    for command, key in found:
         command.state, command.answer, command.changed_at = "done", {"key": key}, batch.now
+        command.error = None
         row = rows.get(command.interaction_id or 0)
         if row is not None:
             sent(batch, row, key)
+            say(batch, row, StatusReported(of=key, status="sent", at=batch.world.clock.now(), callback=command.uid))
     commands.save(batch.transaction, settled)
     dead.close(batch.transaction, "command", [command.id for command in settled])
 
@@ -246,7 +269,7 @@ def sent(batch: Batch, row: InteractionRow, key: str, conversation: str | None =
     row.conversation = conversation or row.conversation
     if advances("sent", row.status):
         row.status, row.status_detail = "sent", None
-    _changed(batch, row)
+    changed(batch, row)
     batch.aliases.append((uid, row.id))
     batch.interactions[uid] = row
 
@@ -254,7 +277,7 @@ def sent(batch: Batch, row: InteractionRow, key: str, conversation: str | None =
 def failed(batch: Batch, row: InteractionRow, detail: str) -> None:
     """A reply did not go out, and will not: the record in the CRM says so and why."""
     row.status, row.status_detail = "failed", detail
-    _changed(batch, row)
+    changed(batch, row)
 
 
 def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
@@ -276,7 +299,7 @@ def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
         }
     )
     if applied:
-        _changed(batch, row)
+        changed(batch, row)
         say(batch, row, event)
 
 
@@ -301,7 +324,8 @@ def _revised(row: InteractionRow, event: Revision) -> bool:
     return True
 
 
-def _changed(batch: Batch, row: InteractionRow) -> None:
+def changed(batch: Batch, row: InteractionRow) -> None:
+    """It is at a further revision now, wherever it has a record."""
     row.revision += 1
     row.changed = True
     if row.stored:

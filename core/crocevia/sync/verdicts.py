@@ -12,7 +12,7 @@ from crocevia.model import ContactPoint, RecordChanged, to_us
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON, Decision, Review
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync import contest
+from crocevia.sync import contest, drafts
 from crocevia.sync.batch import Batch
 from crocevia.sync.judge import Verdict, judge, meet
 from crocevia.sync.resolve import normalise
@@ -21,12 +21,25 @@ _ONLY_OURS = "only we write it: it is put right again"
 
 
 def hear_profile(
-    batch: Batch, mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any], event: RecordChanged
+    batch: Batch,
+    mapping: ObjectMapping,
+    row: BindingRow,
+    values: Mapping[str, Any],
+    event: RecordChanged,
+    *,
+    asked: bool = False,
 ) -> None:
-    """Judge a changed record of a linked profile."""
+    """Judge a changed record of a linked profile.
+
+    Args:
+        asked: Whether it was just read because we asked; else it was told, and may be older than our last write.
+    """
     profile = batch.load_profiles([row.subject_id])[row.subject_id]
     first = not row.seen and row.applied == 0
     stale = _is_stale(mapping, row, values)
+    if stale and not asked:
+        _doubt(batch, mapping, row, values)
+        return
     for lens in mapping.lenses:
         if not any(name in values for name in lens.remote):
             continue
@@ -54,7 +67,7 @@ def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, valu
     foreign = {lens.fields: names for lens in mapping.lenses if (names := _foreign(lens, row, values))}
     before = {name: row.seen.get(name) for names in foreign.values() for name in names}
     _remember(mapping, row, values)
-    if not foreign:
+    if not foreign or drafts.heard(batch, mapping, row, values):
         return
     row.flips += 1
     if contest.restored(batch, row) >= contest.MOST_RESTORED:
@@ -103,6 +116,23 @@ def _is_stale(mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]
     stamped = values.get(mapping.revision) if mapping.revision else None
     ours = row.seen.get(mapping.revision or "")
     return isinstance(stamped, int | float) and int(stamped) < row.applied and ours == row.applied
+
+
+def _doubt(batch: Batch, mapping: ObjectMapping, row: BindingRow, values: Mapping[str, Any]) -> None:
+    """Told with an older revision of ours: from before our last write, or written over by a worker that slept.
+
+    Only a look tells which. What differs counts as not seen, so that there is something to write; and as a call that
+    may have happened is looked up before the next one, the record is read and judged as it is now.
+    """
+    names = [name for lens in mapping.lenses for name in _foreign(lens, row, values)]
+    if not names:
+        _remember(mapping, row, values)  # nothing was written over: only the stamp is old
+        return
+    for name in names:
+        row.agreed.setdefault(name, row.base(name))
+        row.seen.pop(name, None)
+    row.claimed = row.applied
+    batch.want("profile", row.subject_id)
 
 
 def _overrule(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, values: Mapping[str, Any]) -> None:

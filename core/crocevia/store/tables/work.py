@@ -36,7 +36,9 @@ bindings = Table(
 
 `seen`: remote values last observed or acknowledged; `agreed`: where it differs from `seen`, what both sides last held
 alike; `held`: remote fields that wait for a review and are not written. `state`: new (no remote record yet), linked,
-gone, blocked, review, unknown, dead. Pending: wanted > applied.
+gone, blocked, review, unknown, dead. Pending: wanted > applied. `claimed`: the revision that a call carries which may
+have happened; `writing`: what that call says, so that the record is judged against it when it has happened. `urgency`:
+0 interactive, 1 live, 2 backfill.
 """
 Index(
     "bindings_remote",
