@@ -40,6 +40,7 @@ from crocevia.connector import (
 )
 from crocevia.http import Answer, Http, retry_after
 from crocevia.model import (
+    FORMER,
     Attachment,
     Candidates,
     Capabilities,
@@ -83,6 +84,7 @@ hookimpl = HookimplMarker("crocevia")
 """Marks a function of a plugin as an implementation of the hook of the same name."""
 
 __all__ = [
+    "FORMER",
     "Answer",
     "Attachment",
     "Candidates",

@@ -43,6 +43,7 @@ def build_world(settings: Settings, plugins: Plugins, store: Store, clock: Clock
     """
     core = settings.core
     world = World(store, plugins.dispatcher, clock=clock, region=core.region, lease_s=core.lease_seconds)
+    world.identity = settings.identity
     problems: list[str] = []
     for name, connection in settings.connections.items():
         connector = build_connector(connection, clock=clock)

@@ -16,10 +16,12 @@ from crocevia.config.secrets import Secrets
 from crocevia.config.settings import SQLITE, ConnectionSettings, CoreSettings, FieldSettings, Settings
 from crocevia.config.structure import WRONG, Reader, near, setting_name, shown
 from crocevia.errors import ConfigError
+from crocevia.identity.rules import Rules
 from crocevia.mapping.configure import OWN_FIELDS, FieldType
 from crocevia.plugins import Plugins
 from crocevia.secret import Secret
 
+_TABLES = ("crocevia", "identity", "connections", "fields")
 _CONNECTION_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
@@ -38,9 +40,9 @@ def load_settings(path: Path, plugins: Plugins, *, environ: Mapping[str, str] | 
     whole = _toml(path)
     secrets = Secrets(environ=os.environ if environ is None else environ, folder=path.absolute().parent)
     reader = Reader(secrets)
-    for name in whole.keys() - {"crocevia", "connections", "fields"}:
-        got = f"an unknown one{near(name, ('crocevia', 'connections', 'fields'))}"
-        reader.refuse(name, "[crocevia], [connections.NAME] or [fields.NAME]", got)
+    for name in whole.keys() - set(_TABLES):
+        got = f"an unknown one{near(name, _TABLES)}"
+        reader.refuse(name, "[crocevia], [identity], [connections.NAME] or [fields.NAME]", got)
     core = _core(reader, whole.get("crocevia"), secrets)
     fields = _fields(reader, whole.get("fields"))
     connections: dict[str, ConnectionSettings] = {}
@@ -51,11 +53,13 @@ def load_settings(path: Path, plugins: Plugins, *, environ: Mapping[str, str] | 
             connections[name] = found
         elif isinstance(given, dict) and given.get("enabled") is False:
             disabled.append(name)
-    if reader.problems or core is WRONG:
+    identity = reader.record(reader.table(whole.get("identity"), "identity"), Rules, "identity")
+    if reader.problems or core is WRONG or identity is WRONG:
         raise ConfigError(*reader.problems)
     return Settings(
         path=path,
         core=core,
+        identity=identity.for_region(core.region),
         fields=fields,
         connections=connections,
         disabled=tuple(disabled),

@@ -15,6 +15,7 @@ from crocevia.config.structure import near, shown
 from crocevia.connector import Connector, ReadsRecords
 from crocevia.errors import ConfigError
 from crocevia.http import Http
+from crocevia.identity.rules import Rules
 from crocevia.mapping import ObjectMapping
 from crocevia.mapping.configure import OWN_FIELDS, FieldType, configured
 from crocevia.mapping.stand_in import with_placeholders
@@ -111,6 +112,7 @@ class Settings:
 
     Attributes:
         path: The file.
+        identity: `[identity]`, with blocked addresses in their normal form.
         fields: The field registry: our name -> type.
         connections: By name; those with `enabled = false` are left out.
         disabled: Names of those.
@@ -121,6 +123,7 @@ class Settings:
     core: CoreSettings
     fields: Mapping[str, FieldType]
     connections: dict[str, ConnectionSettings]
+    identity: Rules = field(factory=Rules)
     disabled: tuple[str, ...] = ()
     in_plain_text: tuple[str, ...] = ()
 

@@ -1,7 +1,7 @@
 """Frozen records in the words of the design; they know nothing of stores, vendors or hooks."""
 
 from crocevia.model.attachment import Attachment
-from crocevia.model.contact_point import ContactPoint
+from crocevia.model.contact_point import FORMER, ContactPoint
 from crocevia.model.decision import Candidates, Choice, Chosen, Claim, Conflict, Customer, Match
 from crocevia.model.event import (
     EVENT_TYPES,
@@ -28,6 +28,7 @@ from crocevia.model.record import FieldSchema, ObjectSchema, Operation, Outcome,
 __all__ = [
     "EPOCH",
     "EVENT_TYPES",
+    "FORMER",
     "Applicable",
     "Attachment",
     "Candidates",

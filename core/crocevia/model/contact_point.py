@@ -7,6 +7,9 @@ from urllib.parse import quote, unquote
 
 from attrs import field, frozen
 
+FORMER = "former"
+"""The slot of an address of a party that the vendor says is replaced by the party's others: a changed number or id."""
+
 
 @frozen(order=True)
 class ContactPoint:
@@ -21,7 +24,8 @@ class ContactPoint:
             sender does, an e-mail's From header without a DMARC pass does not. A verified, exclusive
             claim identifies a customer; an unverified one never does.
         slot: Its place on a profile: `"mobile"`, `"work"`, `"home"`, `"main"`, `"other"`, or `""`. Several,
-            separated by spaces, where a person wrote one number into two fields.
+            separated by spaces, where a person wrote one number into two fields. `FORMER` in a party: the vendor
+            says that it was this customer's until now, and that the party's others have taken its place.
         shown: The address as a person wrote it ("333 1234567"); `""` means as `value`.
     """
 
@@ -36,6 +40,11 @@ class ContactPoint:
     def address(self) -> str:
         """One text for the three parts, as stored and shown: `"phone||+393331234567"`."""
         return f"{self.kind}|{quote(self.scope, safe=':@./+-_~') if self.scope else ''}|{self.value}"
+
+    @property
+    def is_former(self) -> bool:
+        """Whether the vendor says that others have taken its place."""
+        return self.slot == FORMER
 
     @property
     def text(self) -> str:

@@ -27,6 +27,8 @@ class Claim:
         exclusive: No other profile holds it verified; False for a landline that two share.
         blocked: The address identifies nobody (a switchboard, `noreply@`).
         shown_by: Connections that showed it.
+        former: On an address that the party says was the customer's until now.
+        anonymous: Of the profile neither a name nor a phone or e-mail is known.
     """
 
     profile: str
@@ -35,15 +37,21 @@ class Claim:
     exclusive: bool = True
     blocked: bool = False
     shown_by: tuple[str, ...] = field(converter=_tuple, default=())
+    former: bool = False
+    anonymous: bool = False
 
 
 @frozen
 class Candidates:
-    """One party to be resolved, with every claim on one of its contact points; no claims: nobody knows it."""
+    """One party to be resolved, with every claim on one of its contact points; no claims: nobody knows it.
+
+    `merges`: the settings let customers be merged whose addresses somebody proves at once.
+    """
 
     connection: str
     party: Party
     claims: tuple[Claim, ...] = field(converter=_tuple, default=())
+    merges: bool = False
 
 
 @frozen(kw_only=True)
@@ -71,11 +79,14 @@ class Match:
     Attributes:
         profile: Id of the profile it belongs to; None: a new one is made.
         review: Ids of profiles that a person should compare with it; empty: nothing to review.
+        merge: Ids of profiles that are the same customer: they are merged into it, unless a person has said that they
+            are not.
         reason: One line for "why is this here?", without personal data ("verified phone", "two share the landline").
     """
 
     profile: str | None
     review: tuple[str, ...] = field(converter=_tuple, default=())
+    merge: tuple[str, ...] = field(converter=_tuple, default=())
     reason: str = ""
 
 

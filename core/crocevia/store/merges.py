@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from crocevia.store.database import Store
 from crocevia.store.json import dumps, loads
+from crocevia.store.rows import Among
 from crocevia.store.tables import (
     announcements,
     apart,
@@ -230,6 +231,16 @@ def put_together(connection: Connection, one: int, other: int) -> None:
     connection.execute(
         sa.delete(apart).where(apart.c.profile_id == min(one, other), apart.c.other_id == max(one, other))
     )
+
+
+def apart_of(connection: Connection, ids: Collection[int]) -> set[tuple[int, int]]:
+    """Every pair of which it is known that the two are not one, with one of these profiles first; both ways round."""
+    found = [*_APART.rows(connection, ids), *_APART_OTHER.rows(connection, ids)]
+    return {pair for one, other in found for pair in ((one, other), (other, one))}
+
+
+_APART = Among("SELECT profile_id, other_id FROM apart WHERE profile_id {among}")
+_APART_OTHER = Among("SELECT profile_id, other_id FROM apart WHERE other_id {among}")
 
 
 def kept_apart(connection: Connection, profile: int) -> set[int]:

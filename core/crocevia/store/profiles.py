@@ -64,6 +64,12 @@ class ProfileRow:
         """The claims shown on the profile, in order."""
         return sorted((claim for claim in self.claims.values() if claim.listed), key=lambda c: (c.position, c.address))
 
+    @property
+    def anonymous(self) -> bool:
+        """Whether nothing is known of who it is: no name, and no address that is more than a vendor's id."""
+        named = any(self.fields.get(name) for name in ("given_name", "family_name", "display_name"))
+        return not named and not any(address.startswith(("phone|", "email|")) for address in self.claims)
+
     def canonical(self) -> dict[str, Any]:
         """The profile in canonical values: its fields, and `contact_points` in order."""
         return {**self.fields, "contact_points": tuple(claim.point for claim in self.listed)}

@@ -6,10 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy.engine import Connection
 
 from crocevia.model import ContactPoint
-from crocevia.store import announcements, bindings, books, commands, dead, decisions, interactions, journal, profiles
+from crocevia.store import (
+    announcements,
+    bindings,
+    books,
+    commands,
+    dead,
+    decisions,
+    interactions,
+    journal,
+    merges,
+    profiles,
+)
 from crocevia.store.announcements import Announcement
 from crocevia.store.bindings import LIVE, BindingRow
 from crocevia.store.commands import CommandRow
@@ -59,11 +71,13 @@ class Batch:
         self.aliases: list[tuple[str, int]] = []
         self.linked: dict[tuple[str, str], int] = {}
         self.late: list[Any] = []
+        self.awaited: list[tuple[str, str]] = []
         self.ruled = world.ruled
         self.considered: set[int] = set()
         self.to_bind: dict[tuple[int, int], int] = {}
         self.afterwards: list[Callable[[Batch], object]] = []
         self._commands_written = 0
+        self._questions: list[tuple[ProfileRow, tuple[str, ...], str]] = []
         self._targets: dict[str, tuple[Target, ...]] = {}
 
     # --- profiles ---------------------------------------------------------------------------------------------------
@@ -110,6 +124,8 @@ class Batch:
 
     def claim(self, profile: ProfileRow, point: ContactPoint, *, slot: str | None = None, listed: bool = True) -> None:
         """Let a profile hold a contact point, or strengthen the claim it has."""
+        if self.world.identity.blocked and self.world.identity.blocks(point.address):
+            point = evolve(point, verified=False)
         held = profile.claims.get(point.address)
         if held is None:
             slot = free_slot(profile, point) if slot is None else slot
@@ -182,17 +198,28 @@ class Batch:
 
     def review_identity(self, profile: ProfileRow, others: Iterable[str], reason: str) -> None:
         """Ask a person whether a profile and these others (external ids) are one customer."""
-        uids = sorted(others)
-        self.reviews.append(
-            Review(
-                kind="identity",
-                connection=self.live.name,
-                subject=f"{profile.uid}:{','.join(uids)}",
-                profile_id=profile.id,
-                data={"profile": profile.uid, "others": uids, "reason": reason},
-                at=self.now,
+        self._questions.append((profile, tuple(others), reason))
+
+    def _ask(self) -> None:
+        """Ask what nobody has answered: those whom a person has kept apart are not compared again."""
+        questions, self._questions = self._questions, []
+        apart = merges.apart_of(self.transaction, {profile.id for profile, _, _ in questions}) if questions else set()
+        for profile, others, reason in questions:
+            uids = sorted(
+                uid for uid in others if uid not in self.by_uid or (profile.id, self.by_uid[uid].id) not in apart
             )
-        )
+            if not uids:
+                continue
+            self.reviews.append(
+                Review(
+                    kind="identity",
+                    connection=self.live.name,
+                    subject=f"{profile.uid}:{','.join(uids)}",
+                    profile_id=profile.id,
+                    data={"profile": profile.uid, "others": uids, "reason": reason},
+                    at=self.now,
+                )
+            )
 
     # --- saying -----------------------------------------------------------------------------------------------------
 
@@ -221,6 +248,7 @@ class Batch:
         if self.ruled:
             deserve.settle(self)
         contest.settle(self)
+        self._ask()
         store, transaction = self.world.store, self.transaction
         rows = {row.id: row for row in self.profiles.values()}
         for row in rows.values():

@@ -84,6 +84,14 @@ def merge_afterwards(batch: Batch, survivor: ProfileRow, loser: ProfileRow, *, b
     batch.afterwards.append(partial(merge, survivor=survivor, loser=loser, by=by, reason=reason))
 
 
+def merge_by_rule(batch: Batch, one: ProfileRow, other: ProfileRow, reason: str) -> None:
+    """Merge at the end of the batch, unless a person has kept them apart; who is known, then the older, stays."""
+    if other.id in merges.kept_apart(batch.transaction, one.id):
+        return
+    survivor, loser = sorted((one, other), key=lambda row: (row.anonymous, row.id))
+    merge_afterwards(batch, survivor, loser, by=RULE, reason=reason)
+
+
 def keep_apart(batch: Batch, one: ProfileRow, others: Iterable[ProfileRow], *, by: str) -> None:
     """Remember that these are other customers than `one`: no rule merges them, and nobody is asked again."""
     pairs = [(one.id, other.id) for other in others if other.id != one.id]

@@ -9,12 +9,16 @@ from attrs import evolve
 
 from crocevia.identity.match import match
 from crocevia.identity.normalise import UNREADABLE
+from crocevia.identity.rules import Rules
 from crocevia.model import ContactPoint, Party
 from crocevia.model.decision import Candidates, Claim, Match
 from crocevia.store import profiles
+from crocevia.store.decisions import Review
 from crocevia.store.profiles import ProfileRow
 from crocevia.sync.batch import Batch
+from crocevia.sync.merge import merge_by_rule
 
+_NO_RULES = Rules()
 _MATCH_HOOK = "crocevia_match_profiles"
 _NORMALISE_HOOK = "crocevia_normalise_contact_point"
 
@@ -51,6 +55,8 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
 
     Parties that share an address are resolved one after the other, so that the second finds what the first made.
     """
+    if batch.world.identity.blocked:
+        parties = [_without_proof_of_blocked(batch, party) for party in parties]
     addresses = {point.address for party in parties for point in party.points}
     holders = profiles.holders(batch.transaction, addresses)
     batch.load_profiles({holder for found in holders.values() for holder in found})
@@ -69,12 +75,22 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
     return [resolved[key] if party.points else batch.new_profile() for key, party in zip(shown, parties, strict=True)]
 
 
-_Shown = tuple[Party, tuple[bool, ...]]
+def _without_proof_of_blocked(batch: Batch, party: Party) -> Party:
+    """A blocked address proves nothing, and is nobody's where another one is known of him."""
+    blocks = batch.world.identity.blocks
+    blocked = [point for point in party.points if blocks(point.address)]
+    if not blocked:
+        return party
+    left = [point for point in party.points if point not in blocked]
+    return evolve(party, points=left or [evolve(point, verified=False) for point in blocked])
+
+
+_Shown = tuple[Party, tuple[tuple[bool, bool], ...]]
 
 
 def _shown(party: Party) -> _Shown:
     """What tells parties apart: contact points are equal whether they are proven or not, and a forger's are not."""
-    return party, tuple([point.verified for point in party.points])
+    return party, tuple([(point.verified, point.is_former) for point in party.points])
 
 
 def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
@@ -92,7 +108,9 @@ def _independent(parties: list[Party]) -> tuple[list[Party], list[Party]]:
 def _decide(
     batch: Batch, parties: list[Party], known: dict[str, list[ProfileRow]]
 ) -> list[tuple[Party, Match, Candidates]]:
-    asked = [Candidates(batch.live.name, party, claims_on(party, known)) for party in parties]
+    rules = batch.world.identity
+    merges = rules.proven_together == "merge"
+    asked = [Candidates(batch.live.name, party, claims_on(party, known, rules), merges) for party in parties]
     return list(zip(parties, match_parties(batch, asked), asked, strict=True))
 
 
@@ -102,26 +120,34 @@ def match_parties(batch: Batch, asked: Sequence[Candidates]) -> list[Match]:
     return [verdict or match(candidates) for verdict, candidates in zip(verdicts, asked, strict=True)]
 
 
-def claims_on(party: Party, known: dict[str, list[ProfileRow]]) -> tuple[Claim, ...]:
+def claims_on(party: Party, known: dict[str, list[ProfileRow]], rules: Rules = _NO_RULES) -> tuple[Claim, ...]:
     """Every claim on one of a party's contact points. `known`: profiles by address."""
     found = []
+    holders: dict[str, ProfileRow] = {}
     for point in party.points:
         address = point.address
         holding = [row for row in known.get(address, ()) if address in row.claims]
         if len(holding) > 1:
             holding = list({row.id: row for row in holding}.values())
         proven = [row for row in holding if row.claims[address].verified]
+        too_many = len(holding) > 1 and len(holding) > rules.limit(point.kind).shared_by
+        blocked = bool(holding) and rules.blocks(address)
         for row in holding:
             held = row.claims[address]
+            holders[row.uid] = row
             found.append(
                 Claim(
                     profile=row.uid,
                     point=held.point,
                     verified=held.verified,
-                    exclusive=proven in ([row], []) and not held.shared,
+                    exclusive=proven in ([row], []) and not held.shared and not too_many,
+                    blocked=blocked,
                     shown_by=tuple(held.shown_by),
+                    former=point.is_former,
                 )
             )
+    if len(holders) > 1:  # only then does it matter
+        found = [evolve(claim, anonymous=holders[claim.profile].anonymous) for claim in found]
     return tuple(found)
 
 
@@ -131,9 +157,58 @@ def _apply(batch: Batch, party: Party, verdict: Match, candidates: Candidates) -
         claim.point.address for claim in candidates.claims if claim.verified and claim.profile != profile.uid
     }
     for point in party.points:
+        if point.is_former:
+            _retire(batch, profile, point, held_elsewhere=point.address in proven_elsewhere)
+    for point in party.points:
         # a proven address of somebody else's is not taken over: a person decides (the review below)
-        if point.address in profile.claims or point.address not in proven_elsewhere or not point.verified:
-            batch.claim(profile, point)
+        if point.address in profile.claims:
+            if not point.is_former:
+                batch.claim(profile, point)
+        elif not point.is_former and (point.address not in proven_elsewhere or not point.verified):
+            _learn(batch, profile, point)
     if verdict.review:
         batch.review_identity(profile, verdict.review, verdict.reason)
+    for uid in verdict.merge:
+        if uid in batch.by_uid and uid != profile.uid:
+            merge_by_rule(batch, profile, batch.by_uid[uid], verdict.reason)
     return profile
+
+
+def _learn(batch: Batch, profile: ProfileRow, point: ContactPoint) -> None:
+    """Let a profile hold a contact point that was shown, unless it holds too many of the kind already."""
+    limit = batch.world.identity.limit(point.kind).held
+    if len(profile.claims) < limit or sum(claim.point.kind == point.kind for claim in profile.claims.values()) < limit:
+        batch.claim(profile, point)
+        return
+    batch.reviews.append(
+        Review(
+            kind="contact points",
+            connection=batch.live.name,
+            subject=f"{profile.uid}: {point.kind}",
+            profile_id=profile.id,
+            data={"profile": profile.uid, "kind": point.kind, "most": limit, "address": point.address},
+            at=batch.now,
+        )
+    )
+
+
+def _retire(batch: Batch, profile: ProfileRow, point: ContactPoint, *, held_elsewhere: bool) -> None:
+    """The vendor says that others have taken this address's place.
+
+    A number may be given to somebody else: whoever writes from it next is not this customer on its word. A vendor's
+    id is given to nobody else: it still says who wrote under it.
+    """
+    held = profile.claims.get(point.address)
+    passes_on = point.kind in ("phone", "email")
+    if held is None:
+        if not passes_on and not held_elsewhere:
+            batch.claim(profile, evolve(point, slot=""), listed=False)
+        return
+    before = held.slot, held.listed, held.verified
+    if passes_on:
+        held.slot, held.verified, held.shown_by = "other", False, dict.fromkeys(held.shown_by, False)
+    else:
+        held.listed = False
+    if before != (held.slot, held.listed, held.verified):
+        held.changed = True
+        batch.touched(profile, "contact_points")

@@ -17,9 +17,10 @@ from crocevia.store.merges import MergeRow
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.tables import interactions as log
 from crocevia.store.tables import moved
-from crocevia.sync import rebind
 from crocevia.sync.batch import Batch
 from crocevia.sync.merge import claim_again, claim_as_json
+from crocevia.sync.part import part
+from crocevia.sync.rebind import DOUBLE
 
 UNPLACED = "unmerge"
 """The kind of review of what came since a merge and could not be placed when it was taken back."""
@@ -69,7 +70,7 @@ def unmerge(batch: Batch, loser_id: int, *, by: str, reason: str = "") -> Unmerg
     back = merges.move_back(batch.transaction, merge.id, survivor.id, loser.id)
     fields = _part_fields(batch, merge, survivor, loser)
     unsure = _part_claims(batch, merge, survivor, loser, sides)
-    left = rebind.part(batch, merge, survivor)
+    left = part(batch, merge, survivor)
     merges.readdress(batch.world.store, batch.transaction, merge.id, survivor.id, loser.id)
     _live_again(batch, merge, survivor, loser)
     unplaced = _uids(batch, [one.id for one in came if one.id not in placed])
@@ -138,7 +139,7 @@ def _is_crm(batch: Batch, name: str) -> bool:
 
 def _records(batch: Batch, merge: MergeRow, ids: list[int]) -> dict[int, str]:
     """Of interactions that somebody wrote in a CRM, whose record they were written on, where both have one there."""
-    two = {one["connection"]: one for one in merge.snapshot["bindings"] if one["what"] == rebind.DOUBLE}
+    two = {one["connection"]: one for one in merge.snapshot["bindings"] if one["what"] == DOUBLE}
     found: dict[int, str] = {}
     for row in bindings.of_subjects(batch.transaction, "interaction", ids):
         double, live = two.get(row.connection), batch.world.lives.get(row.connection)

@@ -13,6 +13,7 @@ from attrs import define, evolve, field, frozen
 from crocevia.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock
 from crocevia.config.options import Options
 from crocevia.connector import Connector, MergesRecords, ReadsRecords, ReportsUsage, SendsMessages, WritesRecords
+from crocevia.identity.rules import Rules
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import to_us
 from crocevia.plugins import Dispatcher
@@ -102,6 +103,7 @@ class World:
         lives: By connection name.
         listened: Hooks that somebody listens to; only those are announced.
         region: ISO country for phone numbers without a prefix.
+        identity: What the settings say of identity, with blocked addresses in their normal form.
         lease_s: How long a worker's right to a lane lasts unless it is renewed.
         alone: Whether this process is known to be the only one on the store, so that leases of dead ones are void.
         governors: Of the budgets of calls, by account.
@@ -112,6 +114,7 @@ class World:
     dispatcher: Dispatcher
     lives: dict[str, Live] = field(factory=dict)
     region: str | None = None
+    identity: Rules = field(factory=Rules)
     clock: Clock = SYSTEM_CLOCK
     random: random.Random = SYSTEM_RANDOM
     listened: frozenset[str] = frozenset()
