@@ -148,21 +148,23 @@ def find_review(connection: Connection, entry: int) -> dict[str, Any] | None:
     return None if row is None else _review(row)
 
 
-def last_choice(connection: Connection, kind: str, name: str, subject: str) -> str | None:
-    """How the newest entry on a subject that has ended did; None where there is none."""
+def newest_review(connection: Connection, kind: str, name: str, subject: str) -> dict[str, Any] | None:
+    """The newest entry on a subject, open or ended; None where there never was one."""
     statement = (
-        sa.select(reviews.c.choice)
-        .where(
-            reviews.c.kind == kind,
-            reviews.c.connection == name,
-            reviews.c.subject == subject,
-            reviews.c.state == "ended",
-        )
+        sa.select(reviews)
+        .where(reviews.c.kind == kind, reviews.c.connection == name, reviews.c.subject == subject)
         .order_by(reviews.c.id.desc())
         .limit(1)
     )
-    found: str | None = connection.execute(statement).scalar()
-    return found
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _review(row)
+
+
+def last_choice(connection: Connection, kind: str, name: str, subject: str) -> str | None:
+    """How the newest entry on a subject has ended; None where it is open, or there is none."""
+    found = newest_review(connection, kind, name, subject)
+    choice: str | None = found["choice"] if found is not None and found["state"] == "ended" else None
+    return choice
 
 
 def open_of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[dict[str, Any]]:

@@ -12,12 +12,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
+from sqlalchemy.engine import Connection
 
 from crocevia.mapping.lens import Lens
 from crocevia.model import Chosen, Conflict, ContactPoint, from_us
-from crocevia.store import bindings, decisions
+from crocevia.store import Store, bindings, decisions
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON, Decision, Review
+from crocevia.store.ids import RowIds
 from crocevia.store.profiles import ProfileRow
 from crocevia.sync.judge import Evidence, Verdict, by_policy
 
@@ -149,8 +151,8 @@ def _flips(
     """
     fields = verdict.lens.fields
     origins = {profile.origins[name][1] for name in fields if name in profile.origins}
-    if origins == {row.connection}:
-        return []  # nobody else has touched it since
+    if origins == {row.connection} or not row.stored:
+        return []  # nobody else has touched it since, or the record was met just now
     earliest = since(batch, row.connection)
     field = ", ".join(fields)
     mine = [one for one in reversed(batch.decisions) if one.profile_id == profile.id and one.field == field]
@@ -296,6 +298,44 @@ def release(
     decisions.end(batch.transaction, ids, at=batch.now, by=by, choice=choice)
     batch.reviews = [one for one in batch.reviews if one.subject != about or one.kind not in OF_FIELDS]
     return True
+
+
+@frozen
+class Unfit:
+    """Values of ours that a CRM's fields cannot hold: a picklist without such an entry, a text for a number."""
+
+    row: BindingRow
+    lenses: Sequence[Lens]
+    profile: str
+    canonical: Mapping[str, Any]
+
+
+def ask_about_unfit(store: Store, connection: Connection, ids: RowIds, found: Iterable[Unfit], now: int) -> None:
+    """Show what could not be written to a person, once for each value; the CRM keeps what it has meanwhile."""
+    asked = []
+    for one in found:
+        for lens in one.lenses:
+            row, about = one.row, subject(one.row, lens)
+            ours = {name: plain(one.canonical.get(name)) for name in lens.fields}
+            before = decisions.newest_review(connection, UNFIT, row.connection, about)
+            if before is not None and before["data"]["ours"] == ours:
+                continue
+            data = {
+                "profile": one.profile,
+                "field": lens.fields[0],
+                "fields": list(lens.fields),
+                "binding": row.id,
+                "object": row.object,
+                "id": row.remote_id,
+                "ours": ours,
+                "theirs": {name: plain(row.seen.get(name)) for name in lens.remote},
+            }
+            asked.append(
+                Review(
+                    kind=UNFIT, connection=row.connection, subject=about, profile_id=row.profile_id, data=data, at=now
+                )
+            )
+    decisions.review(store, connection, ids, asked)
 
 
 def settle(batch: Batch) -> None:

@@ -26,6 +26,7 @@ from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync import desired, lookup
+from crocevia.sync.contest import Unfit, ask_about_unfit
 from crocevia.sync.gate import READ
 from crocevia.sync.governor import NOTHING
 from crocevia.sync.retry import Budget, Step, step
@@ -65,6 +66,7 @@ class Push:
     lease: Lease | None = None
     budget: Budget = field(factory=Budget)
     down: RetryableError | None = field(default=None, init=False)
+    _unfit: list[Unfit] = field(factory=list, init=False)
 
     def run(self, *, creating: bool) -> int:
         """Write what is wanted and due, profiles before interactions; return how many bindings were dealt with.
@@ -163,6 +165,8 @@ class Push:
                 _wait(row)
                 settled.append(row)
                 continue
+            if mapping.of == "profile" and (lenses := mapping.unwritable(found[1])):
+                self._unfit.append(Unfit(row, lenses, *found))
             write = self._difference(mapping, row, *found)
             if write is None:
                 row.applied, row.claimed, row.attempts, row.error = row.wanted, None, 0, None
@@ -224,6 +228,8 @@ class Push:
             unknown = [_letter(row, self._interrupted(row)) for row in parked]
             dead.bury(connection, ids, unknown, self.world.now_us())
             bindings.claim(connection, [one.row for one in wanted])
+            ask_about_unfit(self.world.store, connection, ids, self._unfit, self.world.now_us())
+        self._unfit.clear()
         faults.reach("push.claimed")
 
     def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:

@@ -33,6 +33,7 @@ def apply_records(batch: Batch, leaves: Sequence[Leaf]) -> None:
             mine = [leaf for leaf in mine if not isinstance(leaf.event, RecordDeleted)]
         for leaf in mine:
             records.apply(leaf)
+    touches.take_up(batch)
 
 
 class Records:
@@ -170,7 +171,7 @@ class Records:
         if row.writing and self.mapping.revision and values.get(self.mapping.revision) == row.claimed:
             row.seen, row.writing = {**row.seen, **row.writing}, {}  # the call of unknown outcome was made: as we wrote
         if self.mapping.of == "profile":
-            verdicts.hear_profile(batch, self.mapping, row, values, event)
+            verdicts.hear_profile(batch, self.mapping, row, values, event, asked=not leaf.raw_id)
         else:
             verdicts.hear_interaction(batch, self.mapping, row, values)
         batch.counts["applied"] += 1

@@ -56,6 +56,7 @@ class MemoryCRM:
         finds_keys: Whether it can be searched by our key.
         gauge: What it says of its calls; None: nothing.
         conditional_write: Whether it honours `Write.version`.
+        tells_version: Whether the answer to a write says the record's new version.
         refuses_doubles: Whether a second Person with an e-mail address that is there is refused.
         customers: Whether its people are customers (the mapping says so).
         leads: Whether it keeps people as a second object too, `Lead`, which needs a `company`.
@@ -75,6 +76,7 @@ class MemoryCRM:
     finds_keys: bool = False
     gauge: Usage | None = None
     conditional_write: bool = False
+    tells_version: bool = True
     refuses_doubles: bool = False
     customers: bool = True
     leads: bool = False
@@ -217,7 +219,7 @@ class MemoryCRM:
             if known is None:
                 values = {**write.values, KEY: write.key} if self.keyed else dict(write.values)
                 row = self._create(write.object, values, by="api", at=now)
-                return Written(id=row.id, created=True, version=row.version)
+                return Written(id=row.id, created=True, version=row.version if self.tells_version else None)
             row = self._live(known)
         else:
             row = self._live(write.id or "")
@@ -228,7 +230,7 @@ class MemoryCRM:
             self.delete(row.id, by="api")
             return Written(id=row.id)
         self._update(row, write.values, by="api", at=now)
-        return Written(id=row.id, version=row.version)
+        return Written(id=row.id, version=row.version if self.tells_version else None)
 
     # Commits
 
