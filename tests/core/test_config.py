@@ -310,7 +310,8 @@ def test_every_error_is_told_at_once(load: Load) -> None:
         [connections.none]
         """,
     ) == [
-        "crocvia: expected [crocevia], [identity], [connections.NAME] or [fields.NAME], got an unknown one; did you mean crocevia?",
+        "crocvia: expected [crocevia], [identity], [connections.NAME] or [fields.NAME], got an unknown one; "
+        "did you mean crocevia?",
         "crocevia.listen: expected \"HOST:PORT\", got '8700'",
         "crocevia.region: expected an ISO country in capitals, such as \"IT\", got 'Italy'",
         "crocevia.log: expected one of 'console', 'json', got 'xml'",

@@ -7,6 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
+from crocevia.identity.match import match
 from crocevia.identity.normalise import UNREADABLE
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import ContactPoint, Party
@@ -36,9 +37,12 @@ class Adoption:
         entered = {remote_id: _entered(mapping, values) for remote_id, values in unbound.items()}
         normal = normalise(batch, [point for points in entered.values() for point in points])
         trusted = batch.live.options.trusts_contact_points
+        blocks = batch.world.identity.blocks
         self.points = {
             remote_id: [
-                evolve(normal[point], verified=trusted and normal[point].scope != UNREADABLE) for point in points
+                evolve(normal[point], verified=trusted and normal[point].scope != UNREADABLE)
+                for point in points
+                if not blocks(normal[point].address)  # a switchboard's number says nothing of who it is
             ]
             for remote_id, points in entered.items()
         }
@@ -76,6 +80,8 @@ class Adoption:
             )
             profile, others, taken = self._as_decided(decided, profile, others, taken=taken)
         if others or taken:
+            if profile is not None and not others:
+                _note_shared(profile, self.points.get(leaf.event.id, []))
             _review(batch, self.mapping, leaf, profile, others)
             return None
         profile = profile or batch.new_profile()
@@ -112,7 +118,10 @@ class Adoption:
         if not points:
             return None, ()
         party = Party(points)
-        verdict = match_parties(self.batch, [Candidates(self.batch.live.name, party, claims_on(party, self.known))])[0]
+        asked = Candidates(self.batch.live.name, party, claims_on(party, self.known, self.batch.world.identity))
+        verdict = match_parties(self.batch, [asked])[0]
+        if verdict.profile is not None and verdict == match(asked) and not _is_exclusive(asked, verdict.profile):
+            return None, tuple(dict.fromkeys((verdict.profile, *verdict.review)))  # a landline alone names nobody
         return self.batch.by_uid.get(verdict.profile or ""), verdict.review
 
     def _bind(self, leaf: Leaf, profile: ProfileRow) -> BindingRow:
@@ -138,6 +147,24 @@ class Adoption:
         row.remote_id, row.state, row.version = leaf.event.id, "linked", leaf.event.version
         batch.linked[self.mapping.object, leaf.event.id] = profile.id
         return row
+
+
+def _is_exclusive(asked: Candidates, profile: str) -> bool:
+    return any(claim.profile == profile and claim.verified and claim.exclusive for claim in asked.claims)
+
+
+def _note_shared(profile: ProfileRow, points: list[ContactPoint]) -> None:
+    """A second record of a customer who has one there: his double, or somebody else with whom he shares a number.
+
+    Where it has addresses of its own, what the two have in common identifies neither of them from now on.
+    """
+    addresses = {point.address for point in points if point.verified}
+    if addresses <= profile.claims.keys():
+        return
+    for address in addresses & profile.claims.keys():
+        claim = profile.claims[address]
+        if not claim.shared:
+            claim.shared = claim.changed = profile.changed = True
 
 
 def _to_be_made(row: BindingRow) -> bool:
