@@ -28,6 +28,7 @@ from crocevia.sync.lane import Lane
 from crocevia.sync.retry import backoff
 from crocevia.sync.world import Live, World, live
 from crocevia.web.app import build_app, serve
+from crocevia.web.pressure import LOOK_EVERY_S, Pressure
 
 LISTENING = "listening"
 REPEAT_S = 60.0
@@ -91,16 +92,18 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}
         world.wakes.update({name: lane.wake for name, lane in lanes.items()})
+        pressure = Pressure(world, least_free_mb=settings.core.least_free_mb)
         journal = GroupCommit(store, partial(_wake, lanes))
         stop = threading.Event()
         server = serve(
-            build_app(world, journal, lanes=lanes, public_url=settings.core.public_url),
+            build_app(world, journal, lanes=lanes, public_url=settings.core.public_url, pressure=pressure),
             host=settings.core.host,
             port=settings.core.port,
         )
         threads = [
             threading.Thread(target=engine.run, args=(list(lanes.values()), stop), name="engine"),
             threading.Thread(target=_announce, args=(world, stop), name="announcing"),
+            threading.Thread(target=_watch, args=(pressure, world, stop), name="pressure", daemon=True),
             *(
                 threading.Thread(
                     target=_listen, args=(world, found, lanes[name], stop), name=f"listen {name}", daemon=True
@@ -171,16 +174,29 @@ def _announce(world: World, stop: threading.Event) -> None:
         world.clock.wait(stop, 0.0 if told else 0.5)
 
 
+def _watch(pressure: Pressure, world: World, stop: threading.Event) -> None:
+    """Look now and then whether more can be taken in."""
+    while not stop.is_set():
+        pressure.look()
+        world.clock.wait(stop, LOOK_EVERY_S)
+
+
 def _listen(world: World, found: Live, lane: Lane, stop: threading.Event) -> None:
-    """Keep a stream open: each page is journaled with its cursor; a broken stream is opened again, backing off."""
+    """Keep a stream open: each page is journaled with its cursor; a broken stream is opened again, backing off.
+
+    Only whoever has the lane listens, so that two daemons on one store do not hear, and acknowledge, the same.
+    """
     connector = found.connector
     failures = 0
     while not stop.is_set() and isinstance(connector, Listens):
+        if lane.lease is None:
+            world.clock.wait(stop, 0.2)
+            continue
         try:
             with world.store.reading() as connection:
                 cursor = cursors.read(connection, found.name, LISTENING).text
             for page in connector.listen(cursor, stop):
-                pull.keep(world, found, LISTENING, page, complete=True, source="stream")
+                pull.keep(world, found, LISTENING, page, complete=True, lease=lane.lease, source="stream")
                 lane.wake.set()
                 failures = 0
         except (RemoteError, StoreError) as error:

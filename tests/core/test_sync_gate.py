@@ -49,7 +49,7 @@ def half_an_hour(crossroads: Crossroads, seconds: float = 1800) -> None:
         crossroads.clock.advance(10)
 
 
-# --- breakers
+# --- the breaker of each operation
 
 
 @SQLITE

@@ -66,6 +66,8 @@ def report(store: Store, names: list[str]) -> dict[str, Any]:
             found[name] = {
                 "state": health.state,
                 "reason": health.reason,
+                "flow": dict(health.flow),
+                "held": health.held,
                 "lag_s": None if oldest is None else round((now - oldest) / 1e6, 3),
                 **kept.as_dict(),
             }
@@ -105,7 +107,7 @@ def _print(found: dict[str, Any]) -> None:
         both = {term: str(records[term] + orders[term]) for term in records}
         table.add_row(
             name,
-            one["state"] if not one["reason"] else f"{one['state']}: {one['reason']}",
+            ": ".join(filter(None, (one["state"], one["reason"], one["held"]))),
             "" if one["lag_s"] is None else f"{one['lag_s']:.1f} s",
             str(incoming["received"]),
             str(incoming["pending"] + incoming["unparsed"]),

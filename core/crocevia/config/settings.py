@@ -60,6 +60,7 @@ class CoreSettings:
         region: ISO country of phone numbers without a prefix; None: such numbers are kept as they are.
         log: `"console"` for people, `"json"` for programs.
         engine: Who runs the lanes; a plugin may give others.
+        least_free_mb: Below so much free space beside an SQLite store, webhooks are asked to come again (503).
         lease_seconds: How long a daemon's right to work on a connection lasts unless it is renewed: on PostgreSQL,
             another one takes over so long after it died.
     """
@@ -70,6 +71,7 @@ class CoreSettings:
     region: str | None = field(default=None, validator=_region)
     log: Literal["console", "json"] = "console"
     engine: str = "embedded"
+    least_free_mb: int = field(default=100, validator=validators.ge(0))
     lease_seconds: float = field(default=30.0, validator=[validators.ge(1), validators.le(3600)])
 
     @property

@@ -35,6 +35,20 @@ class ConnectionRow:
     flow: Mapping[str, Any] = field(factory=dict)
 
 
+    @property
+    def held(self) -> str:
+        """What is held back, and how the budget of calls stands, in words; "" when there is nothing to say."""
+        flow = self.flow
+        said = [f"{operation}: {state}" for operation, state in flow.get("breakers", {}).items()]
+        said += [f"{scope} is throttled" for scope in flow.get("throttled", ())]
+        if flow.get("deferred"):
+            said.append(f"{', '.join(flow['deferred'])} waits for the budget of calls")
+        if budget := flow.get("budget"):
+            until = f", at this rate until {budget['spent_at'][:16]}Z" if budget["spent_at"] else ""
+            said.append(f"{budget['left']} of {budget['allowance']} calls left{until}")
+        return "; ".join(said)
+
+
 def read(connection: Connection, name: str) -> ConnectionRow:
     """The row of a connection; a running one for a new name."""
     row = connection.execute(sa.select(connections).where(connections.c.name == name)).one_or_none()

@@ -15,6 +15,7 @@ from crocevia.web.ingress import PREFIX, Ingress, Receive, Scope, Send
 from crocevia.web.metrics import registry
 from crocevia.web.operations import operations
 from crocevia.web.pages import failures, pages
+from crocevia.web.pressure import Pressure
 from crocevia.web.server import Served, serve
 
 __all__ = ["App", "Served", "build_app", "serve"]
@@ -40,14 +41,16 @@ def build_app(
     *,
     lanes: Mapping[str, Lane] | None = None,
     public_url: str | None = None,
+    pressure: Pressure | None = None,
 ) -> App:
     """Put the application together.
 
     Args:
         lanes: The lanes that this process runs, for their health; None where workers run elsewhere.
         public_url: What vendors see before `/hooks/...`, without a slash at its end.
+        pressure: What stands in the way of taking more in; who gives it looks at it now and then.
     """
-    ingress = Ingress(world, journal, public_url)
+    ingress = Ingress(world, journal, public_url, pressure)
     health = Health(world, journal, ingress, sorted(lanes or ()))
     framework = Litestar(
         route_handlers=[*operations(health, registry(world, ingress)), *pages(world, ingress)],

@@ -30,7 +30,11 @@ class Health:
 
     def reasons(self) -> list[str]:
         """Why it is not ready, one line each; empty when it is. Waits for the store at most as long as that waits."""
-        return [*self._journal(), *self._store()]
+        return [*self._journal(), *self._pressure(), *self._store()]
+
+    def _pressure(self) -> Sequence[str]:
+        pressure = self.ingress.pressure
+        return [] if pressure is None else pressure.reasons()
 
     def _journal(self) -> Sequence[str]:
         if not self.journal.alive:

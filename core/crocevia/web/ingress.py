@@ -23,6 +23,7 @@ from crocevia.store.journal import GroupCommit
 from crocevia.sync.world import World
 from crocevia.web import reply as replies
 from crocevia.web.door import Door
+from crocevia.web.pressure import Pressure
 from crocevia.web.reply import Reply, reply
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -51,13 +52,17 @@ class Ingress:
         world: Whose connections.
         journal: Commits raws, those of many requests at once.
         public_url: What vendors see before `/hooks/...`, without a slash at its end; None: as the Host header says.
+        pressure: What stands in the way of taking more in; None: nobody looks.
 
     Attributes:
         counts: `{(connection, status): requests answered so}`; those for an unknown connection under `""`.
         failure: Why the journal failed and when (the clock's monotonic seconds); None after a success.
     """
 
-    def __init__(self, world: World, journal: GroupCommit, public_url: str | None = None) -> None:
+    def __init__(
+        self, world: World, journal: GroupCommit, public_url: str | None = None, pressure: Pressure | None = None
+    ) -> None:
+        self.pressure = pressure
         self.counts: dict[tuple[str, int], int] = {}
         self.failure: tuple[float, str] | None = None
         self._world = world
@@ -165,6 +170,9 @@ class Ingress:
     async def _keep(self, door: Door, request: Request, now: datetime) -> Reply:
         """Acknowledge what is on disk; ask for the rest again."""
         size = len(request.body)
+        if self.pressure is not None and (why := self.pressure.refusal(door.name)) is not None:
+            self._say("webhooks refused", door.name, why)
+            return replies.BUSY
         if self._held_bytes + size > MOST_HELD_BYTES:
             self._say("webhooks refused", door.name, "too many bodies wait")
             return replies.BUSY

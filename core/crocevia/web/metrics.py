@@ -83,7 +83,26 @@ class _Figures(Collector):
             "Age of the oldest raw not parsed (in) and of the oldest command not carried out (out).",
             labels=["connection", "direction"],
         )
+        open_ = GaugeMetricFamily(
+            "crocevia_breaker_open",
+            "Operations that are left alone but for a probe.",
+            labels=["connection", "operation"],
+        )
+        deferred = GaugeMetricFamily(
+            "crocevia_deferred", "What waits for the budget of calls.", labels=["connection", "urgency"]
+        )
+        calls = GaugeMetricFamily(
+            "crocevia_budget_calls", "Calls of the account's budget, as last kept.", labels=["connection", "term"]
+        )
         for name in sorted(self._world.lives):
+            health = connections.read(connection, name)
+            for operation in health.flow.get("breakers", ()):
+                open_.add_metric([name, operation], 1)
+            for urgency in ("interactive", "live", "backfill"):
+                deferred.add_metric([name, urgency], urgency in health.flow.get("deferred", ()))
+            for term in ("limit", "allowance", "used", "left"):
+                if "budget" in health.flow:
+                    calls.add_metric([name, term], health.flow["budget"][term])
             found = books.read(connection, name)
             for term, count in asdict(found.incoming).items():
                 leaves.add_metric([name, term], count)
@@ -91,10 +110,10 @@ class _Figures(Collector):
                 for term, count in asdict(outgoing).items():
                     wanted.add_metric([name, what, term], count)
             balanced.add_metric([name], found.balanced)
-            up.add_metric([name], connections.read(connection, name).state == connections.RUNNING)
+            up.add_metric([name], health.state == connections.RUNNING)
             for direction, seconds in lag_s(connection, name, self._world.now_us()).items():
                 lag.add_metric([name, direction], seconds)
-        yield from (leaves, wanted, balanced, up, lag)
+        yield from (leaves, wanted, balanced, up, lag, open_, deferred, calls)
 
 
 def lag_s(connection: Connection, name: str, now_us: int) -> dict[str, float]:
