@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from benchmarks import (
+    adoption,
     cpu_per_interaction,
     crm_calls,
     ingest,
@@ -16,6 +17,7 @@ from benchmarks import (
 from benchmarks.__main__ import modules
 
 FIGURES: dict[str, Any] = {
+    "adoption": lambda: adoption.run(count=300),
     "cpu_per_interaction": lambda: cpu_per_interaction.run(count=200, customers=20, rounds=1),
     "crm_calls": lambda: crm_calls.run(count=30, customers=10),
     "ingest": lambda: ingest.run(count=64, rounds=1),

@@ -50,17 +50,16 @@ def list_(session: Session, name: str | None, *, as_json: bool) -> None:
 
     _known(session, name)
     with _store(session) as store, store.reading() as connection:
-        found = letters.listed(connection, name)
-    if as_json:
-        click.echo(json.dumps([{key: one[key] for key in _SHOWN} for one in found], indent=2))
-        return
-    causes: dict[tuple[str, str, str], list[str]] = {}
-    for one in found:
-        causes.setdefault((one["connection"], one["what"], one["error"]), []).append(str(one["id"]))
-    for (where, what, error), ids in sorted(causes.items(), key=lambda cause: -len(cause[1])):
-        shown = " ".join(ids[:20]) + (" ..." if len(ids) > 20 else "")
-        click.echo(f"{where}: {len(ids)} x {what}: {error}: {shown}")
-    if not found:
+        if as_json:
+            found = letters.listed(connection, name)
+            click.echo(json.dumps([{key: one[key] for key in _SHOWN} for one in found], indent=2))
+            return
+        grouped = letters.causes(connection, name)
+    for cause in grouped:
+        shown = " ".join(map(str, cause.ids)) + (" ..." if cause.count > len(cause.ids) else "")
+        click.echo(f"{cause.connection}: {cause.count} x {cause.what}: {cause.error}: {shown}")
+        click.echo(f"    {cause.message}")
+    if not grouped:
         click.echo("no dead letters")
 
 
@@ -74,6 +73,7 @@ def show(session: Session, letter: int) -> None:
 
     with _store(session) as store, store.reading() as connection:
         found = letters.read(connection, [letter])
+        before = letters.lineage(connection, found[0]) if found else []
     if not found:
         click.echo(f"there is no dead letter {letter}", err=True)
         raise click.exceptions.Exit(1)
@@ -81,45 +81,97 @@ def show(session: Session, letter: int) -> None:
     click.echo(f"{one['connection']}: {one['what']} {one['ref_id']} {one['leaf']}".rstrip())
     click.echo(f"{one['error']}: {one['message']}")
     click.echo(f"since {from_us(one['at']).isoformat()}, {one['state']}")
+    for earlier in before:
+        at = from_us(earlier["at"]).isoformat()
+        click.echo(f"before: letter {earlier['id']}, {at}, {earlier['state']}: {earlier['error']}")
 
 
 @dead.command()
 @click.argument("ids", nargs=-1, type=int)
 @click.option("--connection", "name", help="Everything of this connection.")
 @click.option("--all", "everything", is_flag=True, help="Everything.")
+@click.option("--preview", is_flag=True, help="Say what would come of each, with its content, and queue nothing.")
+@click.option("--limit", type=click.IntRange(1), default=1000, show_default=True, help="Most letters at a time.")
+@click.option("--force", is_flag=True, help="Also what was replayed so often that it is left out.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @pass_session
-def replay(session: Session, ids: tuple[int, ...], name: str | None, *, everything: bool, yes: bool) -> None:
+def replay(
+    session: Session,
+    ids: tuple[int, ...],
+    name: str | None,
+    limit: int,
+    *,
+    everything: bool,
+    preview: bool,
+    force: bool,
+    yes: bool,
+) -> None:
     """Queue dead letters again, by IDS, of a connection, or all; the daemon takes them up.
 
     Nothing is doubled: each goes under its first key. A message that may have gone out already is sent again only
-    when its id is named. Asks first, with the number.
+    when its id is named. What was replayed five times and failed each time is left out: mend its cause first. Asks
+    first, with the number; the oldest go first, and what is over the limit stays.
     """
-    from crocevia.store import dead as letters
     from crocevia.sync.replay import replay as queue
 
     if not ids and not name and not everything:
         raise click.UsageError("name IDS, --connection NAME or --all")
     _known(session, name)
     with _store(session) as store:
-        with store.reading() as connection:
-            found: list[dict[str, Any]] = (
-                [one for one in letters.read(connection, ids) if one["state"] == "open"]
-                if ids
-                else letters.listed(connection, None if everything else name, most=1_000_000)
-            )
-        unsure = [] if ids else [one for one in found if _may_have_gone(one)]
-        found = [one for one in found if one not in unsure]
-        if unsure:
-            named = " ".join(str(one["id"]) for one in unsure)
-            click.echo(f"left out, as they may have gone out already: {named}", err=True)
-        missing = sorted(set(ids) - {one["id"] for one in found})
-        if missing:
-            raise click.UsageError(f"not among the open dead letters: {', '.join(map(str, missing))}")
+        found, left = _chosen(store, ids, None if everything else name, limit, force=force)
+        if preview:
+            _preview(session, store, found)
+            return
         if found and not yes:
             click.confirm(f"Replay {len(found)} dead letters?", abort=True)
         count = queue(store, found) if found else 0
-    click.echo(f"{count} queued again")
+    click.echo(f"{count} queued again" + (f", {left} left for the next time (--limit)" if left else ""))
+
+
+MOST_REPLAYS = 5
+
+
+def _chosen(
+    store: Store, ids: tuple[int, ...], name: str | None, limit: int, *, force: bool
+) -> tuple[list[dict[str, Any]], int]:
+    """The letters to replay, the oldest first, and how many more there are."""
+    from crocevia.store import dead as letters
+
+    with store.reading() as connection:
+        found: list[dict[str, Any]] = (
+            [one for one in letters.read(connection, ids) if one["state"] == "open"]
+            if ids
+            else letters.listed(connection, name, most=1_000_000)
+        )
+        worn_out = set() if force else letters.worn_out(connection, MOST_REPLAYS, name)
+    missing = sorted(set(ids) - {one["id"] for one in found})
+    if missing:
+        raise click.UsageError(f"not among the open dead letters: {', '.join(map(str, missing))}")
+    unsure = set() if ids else {one["id"] for one in found if _may_have_gone(one)}
+    tired = {one["id"] for one in found if one["id"] in worn_out} - unsure
+    for left_out, why in (
+        (unsure, "as they may have gone out already"),
+        (tired, f"as they were replayed {MOST_REPLAYS} times and failed each time; mend the cause, then --force"),
+    ):
+        if left_out:
+            click.echo(f"left out, {why}: {' '.join(map(str, sorted(left_out)))}", err=True)
+    found = [one for one in found if one["id"] not in unsure | tired]
+    return found[:limit], max(0, len(found) - limit)
+
+
+def _preview(session: Session, store: Store, found: list[dict[str, Any]]) -> None:
+    from crocevia.daemon import build_world
+    from crocevia.sync.preview import preview
+
+    world = build_world(session.settings, session.plugins, store)
+    with store.reading() as connection:
+        for letter in found:
+            click.echo(
+                f"{letter['id']}: {letter['connection']}: {letter['what']} {letter['ref_id']} {letter['leaf']}".rstrip()
+            )
+            for line in preview(world, connection, letter):
+                click.echo(f"  {line}")
+    click.echo(f"{len(found)} letters; nothing was queued")
 
 
 def _may_have_gone(letter: dict[str, Any]) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from attrs import frozen
+from attrs import evolve, frozen
 from sqlalchemy.engine import Connection
 
 from crocevia.store.ids import RowIds
@@ -71,6 +72,80 @@ def read(connection: Connection, ids: Collection[int]) -> list[dict[str, Any]]:
     """Dead letters by id, whatever their state."""
     statement = sa.select(dead).where(dead.c.id.in_(list(ids))).order_by(dead.c.id)
     return [dict(row._mapping) for row in connection.execute(statement)]  # noqa: SLF001 - as above
+
+
+@frozen(kw_only=True)
+class Cause:
+    """Open dead letters of one connection with one cause.
+
+    Attributes:
+        message: Of one of them, with `*` for ids and numbers.
+        ids: The oldest few.
+        since: When the oldest was buried, in microseconds.
+    """
+
+    connection: str
+    what: str
+    error: str
+    message: str
+    count: int
+    ids: tuple[int, ...]
+    since: int
+
+
+def causes(connection: Connection, name: str | None = None) -> list[Cause]:
+    """Every open dead letter by its cause, the most frequent first; letters are read one by one, never kept."""
+    columns = (dead.c.id, dead.c.connection, dead.c.what, dead.c.error, dead.c.message, dead.c.at)
+    statement = sa.select(*columns).where(dead.c.state == "open").order_by(dead.c.id)
+    if name is not None:
+        statement = statement.where(dead.c.connection == name)
+    found: dict[tuple[str, ...], Cause] = {}
+    for row in connection.execution_options(yield_per=1000).execute(statement):
+        key = (row.connection, row.what, row.error, _without_ids(row.message))
+        known = found.get(key)
+        if known is None:
+            one = {"connection": key[0], "what": key[1], "error": key[2], "message": key[3]}
+            found[key] = Cause(**one, count=1, ids=(row.id,), since=row.at)
+            continue
+        ids = (*known.ids, row.id) if len(known.ids) < _MOST_IDS else known.ids
+        found[key] = evolve(known, count=known.count + 1, ids=ids)
+    return sorted(found.values(), key=lambda cause: (-cause.count, cause.since))
+
+
+_MOST_IDS = 20
+_ID = re.compile(r"\S*\d\S*|\b[pi][a-z2-7]{26}\b")
+
+
+def _without_ids(message: str) -> str:
+    """What is left of a message when everything with a digit in it is a `*`: the same for one cause."""
+    return _ID.sub("*", message)
+
+
+def lineage(connection: Connection, letter: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The earlier letters about the same thing, oldest first: how often it was replayed, and how it failed then."""
+    statement = sa.select(dead).where(
+        dead.c.what == letter["what"],
+        dead.c.ref_id == letter["ref_id"],
+        dead.c.leaf == letter["leaf"],
+        dead.c.id < letter["id"],
+    )
+    return [dict(row._mapping) for row in connection.execute(statement.order_by(dead.c.id))]  # noqa: SLF001 - as above
+
+
+def worn_out(connection: Connection, most: int, name: str | None = None) -> set[int]:
+    """Open letters about what was replayed `most` times or more, and failed each time."""
+    before = dead.alias("before")
+    tries = (
+        sa.select(sa.func.count())
+        .select_from(before)
+        .where(before.c.what == dead.c.what, before.c.ref_id == dead.c.ref_id, before.c.leaf == dead.c.leaf)
+        .where(before.c.state == "replayed")
+        .scalar_subquery()
+    )
+    statement = sa.select(dead.c.id).where(dead.c.state == "open", tries >= most)
+    if name is not None:
+        statement = statement.where(dead.c.connection == name)
+    return set(connection.execute(statement).scalars())
 
 
 def open_leaves(connection: Connection, raw_ids: Collection[int]) -> dict[int, Counter[str]]:

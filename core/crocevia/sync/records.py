@@ -14,6 +14,7 @@ from crocevia.sync import births, rebind, retire, touches, verdicts
 from crocevia.sync.adopt import Adoption
 from crocevia.sync.batch import Batch
 from crocevia.sync.births import Births
+from crocevia.sync.conversion import converted
 from crocevia.sync.merge import merge_afterwards
 from crocevia.sync.touches import Leaf
 
@@ -218,6 +219,9 @@ class Records:
             return
         batch.counts["applied"] += 1
         batch.changed_bindings[row.id] = row
+        if event.becomes not in ("", self.mapping.object):
+            converted(batch, event, row)
+            return
         survivor = self.bound.get(event.into)
         if survivor is None:
             row.remote_id, row.seen, row.agreed, row.version = event.into, {}, {}, None

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from crocevia.store import bindings, commands, dead, journal
 from crocevia.store.database import Store
+from crocevia.store.seen import chunks
 from crocevia.store.tables import bindings as binding_table
 from crocevia.store.tables import journal as journal_table
 
@@ -20,12 +21,16 @@ def replay(store: Store, letters: Sequence[Mapping[str, Any]]) -> int:
     A leaf's raw is parsed again and only its dead leaves are applied; a record is pushed as it should be now; a
     message is sent under its first id.
     """
-    with store.writing() as connection:
-        for what, again in (("leaf", _leaves), ("binding", _bindings), ("command", _commands)):
-            ids = sorted({letter["ref_id"] for letter in letters if letter["what"] == what})
-            if ids:
-                again(connection, ids)
+    for some in chunks(letters, _AT_ONCE):  # webhooks come in between
+        with store.writing() as connection:
+            for what, again in (("leaf", _leaves), ("binding", _bindings), ("command", _commands)):
+                ids = sorted({letter["ref_id"] for letter in some if letter["what"] == what})
+                if ids:
+                    again(connection, ids)
     return len(letters)
+
+
+_AT_ONCE = 500
 
 
 def _leaves(connection: Connection, ids: list[int]) -> None:
