@@ -25,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "show": ("crocevia.cli.show:show", "Show a customer by address: profile, records and the one timeline."),
     "why": ("crocevia.cli.why:why", "Say why a field of a customer holds its value."),
     "review": ("crocevia.cli.review:review", "Show what waits for a person."),
+    "merge": ("crocevia.cli.merge:merge", "Make two profiles one customer; says first what would become of each."),
+    "unmerge": ("crocevia.cli.merge:unmerge", "Take a merge back: two customers after all."),
     "pause": ("crocevia.cli.pause:pause", "Stop calling one vendor; what is to be done is kept."),
     "resume": ("crocevia.cli.pause:resume", "Go on with a connection after a pause."),
     "plan": ("crocevia.cli.plan:plan", "Say what the daemon would change where, field by field, and do none of it."),

@@ -34,6 +34,11 @@ def enlist(world: World) -> None:
         announcements.enlist(world.store, connection, pairs)
 
 
+def heard(world: World) -> frozenset[str]:
+    """The hooks that some plugin listens to."""
+    return frozenset(hook for hook in HOOKS if any(world.dispatcher.listeners(hook)))
+
+
 def announce(world: World) -> int:
     """Tell every listener what it has not heard, in order; return how many were told.
 

@@ -10,6 +10,7 @@ from attrs import frozen
 
 from crocevia.connector import Connector
 from crocevia.store import decisions
+from crocevia.sync import announce
 from crocevia.sync.batch import Batch
 from crocevia.sync.world import Live, World
 
@@ -38,6 +39,7 @@ def by_hand(world: World) -> Iterator[Batch]:
     Raises:
         StoreError: the store cannot take it; nothing was changed.
     """
+    world.listened = world.listened or announce.heard(world)
     with world.store.writing() as transaction:
         batch = Batch(world, Live(PERSON, _Hand(_NoSettings(), connection=PERSON)), transaction)
         yield batch
