@@ -106,15 +106,15 @@ def rows(batch: Sequence[Write]) -> list[Row]:
 
 
 def groups(
-    rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, str]
+    rows: Sequence[Row], ranks: Mapping[str, int], parents: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, str, list[Row]]]:
     """Object, operation and rows, in the order in which they are to be made.
 
     Args:
         rows: All rows of the batch.
         ranks: `{object: place}`: what others point to is written before them.
-        parents: `{object: field}` of the record that a row locks: its rows go together, so that no two
-            transactions wait for one parent.
+        parents: `{object: fields}` of the record that a row locks, one of them filled: its rows go together, so that
+            no two transactions wait for one parent.
     """
     found: dict[tuple[int, str, str], list[Row]] = {}
     for row in rows:
@@ -122,8 +122,8 @@ def groups(
         place = 1_000 - rank if row.operation == "delete" else rank  # deletes come last, and parents last of those
         found.setdefault((place, row.object, row.operation), []).append(row)
     for (_, object_name, operation), members in sorted(found.items(), key=lambda group: group[0]):
-        if parent := parents.get(object_name):
-            members.sort(key=lambda row: str(row.values.get(parent) or ""))
+        if fields := parents.get(object_name):
+            members.sort(key=lambda row: next((str(row.values[name]) for name in fields if row.values.get(name)), ""))
         yield object_name, operation, members
 
 

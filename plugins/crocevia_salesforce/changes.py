@@ -56,7 +56,7 @@ class _Asked:
     def query(self, position: Position, most: int) -> str:
         """Its rows after a position."""
         names = ", ".join(selected(self.schema, self.fields))
-        return f"SELECT {names} FROM {self.object}{_after(position)} LIMIT {most}"  # noqa: S608 - SOQL, of names the org gave
+        return f"SELECT {names} FROM {self.object}{_after(position, self.schema.only)} LIMIT {most}"  # noqa: S608 - SOQL, of names the org gave
 
 
 @frozen(kw_only=True)
@@ -298,12 +298,12 @@ def _path(query: str) -> str:
     return f"queryAll?q={quote(query, safe='')}"
 
 
-def _after(position: Position) -> str:
+def _after(position: Position, only: str = "") -> str:
     stamp, remote_id = soql_moment(position[0]), position[1]
-    if position == START:
-        where = ""
-    elif not remote_id:
-        where = f" WHERE SystemModstamp >= {stamp}"
-    else:
-        where = f" WHERE SystemModstamp >= {stamp} AND (SystemModstamp > {stamp} OR Id > '{remote_id}')"
+    conditions = [only] if only else []
+    if position != START:
+        conditions.append(f"SystemModstamp >= {stamp}")
+        if remote_id:
+            conditions.append(f"(SystemModstamp > {stamp} OR Id > '{remote_id}')")
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"{where} ORDER BY SystemModstamp, Id"

@@ -49,7 +49,8 @@ class Finder:
         places = {"phone": schema.of_type("phone", fields), "email": schema.of_type("email", fields)}
         wanted = [point for point in dict.fromkeys(points) if places.get(point.kind)]
         head = f"SELECT {', '.join(selected(schema, fields))} FROM {object_name} WHERE "  # noqa: S608 - SOQL, of names the org gave
-        queries = [head + where + " ORDER BY CreatedDate, Id" for where in _conditions(wanted, places)]
+        only = f" AND {schema.only}" if schema.only else ""
+        queries = [f"{head}({where}){only}" + " ORDER BY CreatedDate, Id" for where in _conditions(wanted, places)]
         rows = {row["Id"]: row for row in self._rows(queries)}
         found: dict[ContactPoint, list[Record]] = {}
         index: dict[tuple[str, str], list[ContactPoint]] = {}

@@ -1,4 +1,4 @@
-"""How Contact and Interaction__c map to profiles and interactions, unless settings say otherwise."""
+"""How customers and Interaction__c map to profiles and interactions, unless settings say otherwise."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from crocevia.mapping import CODECS, Codec, Names, ObjectMapping, Plain, Reference, Slots, picklist
+from crocevia_salesforce.children import PARENTS
 from crocevia_salesforce.identities import Identities
 from crocevia_salesforce.settings import Settings
 from crocevia_salesforce.values import written_moment, written_text
@@ -44,6 +45,39 @@ _TEXTS = {
 }
 
 
+PREFIXES = {"003": "Contact", "00Q": "Lead", "001": "Account"}
+"""Key prefixes of ids. Source: Salesforce Help, "Standard Field Record ID Prefix Decoder", read 2026-10."""
+
+
+@frozen(kw_only=True)
+class Whose(Reference):
+    """The customer of an interaction: a lookup for each object that customers are kept as, one of them filled.
+
+    Attributes:
+        lookups: `{object: field}`.
+    """
+
+    lookups: Mapping[str, str]
+
+    @property
+    def remote(self) -> tuple[str, ...]:
+        """All lookups."""
+        return tuple(self.lookups.values())
+
+    def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """The id in the lookup of its object, and none in the others; nothing while the customer has no record."""
+        target = canonical.get(self.name)
+        if target is None:
+            return {}
+        field = self.lookups.get(PREFIXES.get(str(target)[:3], self.object), self.field)
+        return {name: target if name == field else None for name in self.remote}
+
+    def read(self, remote: Mapping[str, Any], canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """The first lookup that is filled."""
+        held = [remote[name] for name in self.remote if remote.get(name)]
+        return {self.name: held[0] if held else None} if any(name in remote for name in self.remote) else {}
+
+
 @frozen(kw_only=True)
 class PersonName(Names):
     """Given and family name as Salesforce keeps them: without spaces around them, a placeholder where none is left."""
@@ -59,24 +93,43 @@ class PersonName(Names):
 
 
 PLACES = {
-    "MobilePhone": ("phone", "mobile"),
-    "Phone": ("phone", "work"),
-    "HomePhone": ("phone", "home"),
-    "Email": ("email", "main"),
+    "Contact": {
+        "MobilePhone": ("phone", "mobile"),
+        "Phone": ("phone", "work"),
+        "HomePhone": ("phone", "home"),
+        "Email": ("email", "main"),
+    },
+    "Lead": {"MobilePhone": ("phone", "mobile"), "Phone": ("phone", "work"), "Email": ("email", "main")},
+    "Account": {
+        "PersonMobilePhone": ("phone", "mobile"),
+        "Phone": ("phone", "work"),
+        "PersonHomePhone": ("phone", "home"),
+        "PersonEmail": ("email", "main"),
+    },
 }
+"""`{object: {field: place}}`. Phone is the work phone, as the label "Business Phone" says; a lead has no home phone."""
+NO_COMPANY = "[not provided]"
+"""What Salesforce itself writes for a lead without a company, which it must have. Source: Salesforce Help, "Web-to-Lead
+FAQ", read 2026-10."""
 
 
-def contact(settings: Settings) -> ObjectMapping:
-    """A customer as Contact. Phone is the work phone, as the label "Business Phone" says."""
+def customer(object_name: str, settings: Settings) -> ObjectMapping:
+    """A customer as Contact, Lead or person account."""
+    constants = {
+        "Lead": {"Company": NO_COMPANY},
+        "Account": {"RecordTypeId": settings.person_record_type} if settings.person_record_type else {},
+    }
+    places = PLACES[object_name]
     return ObjectMapping(
-        object="Contact",
+        object=object_name,
         of="profile",
         key=settings.key_field,
         revision=settings.revision_field,
+        constants=constants.get(object_name, {}),
         lenses=(
             PersonName(given="FirstName", family="LastName"),
-            Slots(places=PLACES),
-            Identities(places=PLACES),
+            Slots(places=places),
+            Identities(places=places),
             Plain(name="language", field="Language__c", codec=TEXT),
         ),
     )
@@ -90,7 +143,7 @@ def interaction(settings: Settings) -> ObjectMapping:
         key=settings.key_field,
         revision=settings.revision_field,
         lenses=(
-            Reference(name="profile", field="Contact__c", object="Contact", direction="to crm"),
+            *_whose(settings),
             Plain(name="at", field="Occurred_At__c", codec=MOMENT, direction="to crm"),
             Plain(name="direction", field="Direction__c", codec=DIRECTION, direction="to crm"),
             Plain(name="status", field="Status__c", codec=STATUS, direction="to crm"),
@@ -100,6 +153,12 @@ def interaction(settings: Settings) -> ObjectMapping:
     )
 
 
+def _whose(settings: Settings) -> tuple[Reference, ...]:
+    first, *others = settings.objects
+    fields: dict[str, str] = {name: PARENTS[name] for name in settings.objects}
+    return (Whose(field=fields[first], object=first, also=tuple(others), lookups=fields, direction="to crm"),)
+
+
 def mappings(settings: Settings) -> tuple[ObjectMapping, ...]:
     """All of them; what others point to comes first."""
-    return (contact(settings), interaction(settings))
+    return (*(customer(name, settings) for name in settings.objects), interaction(settings))

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from crocevia import Event, Raw, RecordChanged, RecordDeleted, RecordMerged, Unrecognised
 from crocevia.errors import MalformedError
-from crocevia_salesforce.values import moment_of, received
+from crocevia_salesforce.values import CONVERTED, moment_of, received
 
 MOMENTS_HEADER = "x-crocevia-moments"
 """Fields of type datetime, by commas."""
@@ -51,6 +51,11 @@ def _event(row: Any, leaf: str, page: _Page) -> Event:
         if isinstance(row.get("MasterRecordId"), str):
             return RecordMerged(object=object_name, id=remote_id, into=row["MasterRecordId"], at=at, leaf=leaf)
         return RecordDeleted(object=object_name, id=remote_id, at=at, leaf=leaf)
+    if row.get("IsConverted"):
+        became = next(((row[name], kind) for name, kind in CONVERTED.items() if isinstance(row.get(name), str)), None)
+        if became is not None:
+            into, becomes = became
+            return RecordMerged(object=object_name, id=remote_id, into=into, becomes=becomes, at=at, leaf=leaf)
     return RecordChanged(
         object=object_name,
         id=remote_id,

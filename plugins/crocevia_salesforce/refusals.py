@@ -197,6 +197,7 @@ TABLE: dict[str, Decide] = {
     "DUPLICATES_DETECTED": _duplicate,
     "DUPLICATE_VALUE": _duplicate_value,
     "DUPLICATE_EXTERNAL_ID": _several,
+    "CANNOT_UPDATE_CONVERTED_LEAD": _retry("the lead was converted; it goes on as the contact after the next pull"),
     "ENTITY_IS_DELETED": _gone,
     "INVALID_CROSS_REFERENCE_KEY": _gone,
     "NOT_FOUND": _not_found,

@@ -31,6 +31,11 @@ class Schema:
     fields: Mapping[str, Mapping[str, Any]]
 
     @property
+    def only(self) -> str:
+        """The condition that tells customers from other records of the object; "" where all of them are."""
+        return "IsPersonAccount = true" if "IsPersonAccount" in self.fields and self.raw["name"] == "Account" else ""
+
+    @property
     def children(self) -> dict[str, tuple[str, str]]:
         """`{relationship: (child object, its lookup)}`."""
         told = self.raw.get("childRelationships") or ()

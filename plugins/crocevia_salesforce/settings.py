@@ -13,6 +13,7 @@ from crocevia import Secret
 from crocevia.errors import ConfigError
 from crocevia_salesforce.vault import SHORTEST_KEY
 
+CustomerObject = Literal["Contact", "Lead", "Account"]
 Login = Literal["client credentials", "jwt bearer", "refresh token", "session id"]
 
 _NEEDED: dict[str, tuple[str, ...]] = {
@@ -50,6 +51,9 @@ class Settings:
         token_key: At least 32 characters of chance (`openssl rand -base64 32`) that seal `token_file`.
         session_id: For `"session id"`.
         api_version: Pinned; `crocevia check` says whether the org still serves it.
+        objects: As what customers are kept: `"Contact"`, `"Lead"`, `"Account"` (person accounts). All are kept in step;
+            new ones are made as the first, unless `record_as` or a plugin says otherwise.
+        person_record_type: Record type of new person accounts; None: the user's default one.
         key_field: External id field (text, unique, case-sensitive) on every mapped object.
         revision_field: Number field where our revision is stamped.
         overlap_s: How late, in seconds, a commit may be and still be found by polling. Source: in use elsewhere,
@@ -74,6 +78,8 @@ class Settings:
     token_key: Secret | None = None
     session_id: Secret | None = None
     api_version: str = "62.0"
+    objects: tuple[CustomerObject, ...] = ("Contact",)
+    person_record_type: str | None = None
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
     overlap_s: int = field(default=60, validator=validators.ge(1))
@@ -100,6 +106,8 @@ class Settings:
                 "instance_url: expected the org's My Domain, as client credentials need it, got a login host"
             )
         problems += self._unsealed()
+        if not self.objects or len(set(self.objects)) != len(self.objects):
+            problems.append(f"objects: expected some of Contact, Lead, Account, each once, got {list(self.objects)!r}")
         if not _VERSION.fullmatch(self.api_version):
             problems.append(f"api_version: expected one such as '62.0', got {self.api_version!r}")
         if self.region is not None and self.region not in phonenumbers.SUPPORTED_REGIONS:

@@ -13,7 +13,9 @@ from crocevia_salesforce.children import RELATIONSHIP, rows_of
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000\Z")
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _UNSENDABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
-SYSTEM_FIELDS = ("SystemModstamp", "IsDeleted", "MasterRecordId", "LastModifiedById")
+CONVERTED = {"ConvertedContactId": "Contact", "ConvertedAccountId": "Account"}
+"""What a converted lead became, and the object of it: a contact, or a person account."""
+SYSTEM_FIELDS = ("SystemModstamp", "IsDeleted", "MasterRecordId", "LastModifiedById", "IsConverted", *CONVERTED)
 """Read with every record, where the object has them, to tell what happened to it; no values of ours."""
 
 

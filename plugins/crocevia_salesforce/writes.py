@@ -124,10 +124,10 @@ class Writes:
         order += [children.OBJECT, *(mapping.object for mapping in self.mappings if mapping.of != "profile")]
         return {name: place for place, name in enumerate(order)}
 
-    def _parents(self) -> dict[str, str]:
-        """`{object: its reference to the record that a write of it locks}`."""
+    def _parents(self) -> dict[str, tuple[str, ...]]:
+        """`{object: its references to the record that a write of it locks}`."""
         return {
-            mapping.object: lens.field
+            mapping.object: lens.remote
             for mapping in self.mappings
             for lens in reversed(mapping.lenses)
             if isinstance(lens, Reference)

@@ -192,7 +192,11 @@ class RecordDeleted:
 
 @frozen(kw_only=True)
 class RecordMerged:
-    """A CRM record was merged into another: `id` is gone, `into` survives."""
+    """A CRM record was merged into another: `id` is gone, `into` survives.
+
+    Attributes:
+        becomes: The object that `into` is of, where it is another one: a lead was converted to a contact. "": the same.
+    """
 
     tag: ClassVar[str] = "record merged"
 
@@ -200,6 +204,7 @@ class RecordMerged:
     id: str
     into: str
     at: datetime = field(converter=utc)
+    becomes: str = ""
     leaf: str = ""
 
     @property

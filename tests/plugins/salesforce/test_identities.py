@@ -12,7 +12,7 @@ from crocevia_salesforce.mappings import PLACES
 from crocevia_salesforce.simulator import Simulator
 from tests.plugins.salesforce.org_records import api_calls, contact_write, last_call
 
-LENS = Identities(places=PLACES)
+LENS = Identities(places=PLACES["Contact"])
 MOBILE = ContactPoint("phone", "", "+393331234567", slot="mobile")
 SECOND = ContactPoint("phone", "", "+393337654321", slot="mobile")
 OTHER = ContactPoint("phone", "", "+390111234567", slot="other")

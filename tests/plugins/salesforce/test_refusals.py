@@ -58,6 +58,7 @@ CASES: list[tuple[str, str, type[RemoteError]]] = [
         RetryableError,
     ),
     ("DUPLICATE_EXTERNAL_ID", "more than one record found for external id field", DuplicateError),
+    ("CANNOT_UPDATE_CONVERTED_LEAD", "cannot reference converted lead", RetryableError),
     ("ENTITY_IS_DELETED", "entity is deleted", GoneError),
     ("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", GoneError),
     ("NOT_FOUND", "The requested resource does not exist", GoneError),
