@@ -14,6 +14,7 @@ from pathlib import Path
 from tests.faults.oracle import Verdict
 from tests.faults.run import Report, run
 from tests.faults.schedule import Schedule, schedule
+from tests.faults.stores import left_mounted
 
 ROOT = Path(__file__).parents[2] / ".cache" / "faults"
 
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _one(plan: Schedule, *, last: bool) -> Report:
     folder = ROOT / str(plan.seed)
+    left_mounted(folder)
     shutil.rmtree(folder, ignore_errors=True)
     try:
         report = run(plan, folder)

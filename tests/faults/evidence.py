@@ -13,6 +13,7 @@ from tests.faults.oracle import Answer, Contents, Evidence, Leaf, Person, Touch,
 from tests.faults.schedule import LEAVER
 from tests.faults.site import Site
 
+_FIELDS = {"given_name": "name", "family_name": "name", "contact_points": "email"}
 _MESSAGE = re.compile(r"message (i[a-z2-7]{26})")
 
 
@@ -33,6 +34,7 @@ def gather(site: Site, people: People, *, rested: bool, wrong: list[str]) -> Evi
         created=people.created,
         crms=crms,
         parked=parked(site),
+        asked=asked(site),
         status=status(site),
         drift=drift(site),
         left={"salesforce": left},
@@ -147,6 +149,17 @@ def parked(site: Site) -> frozenset[str]:
     """Our ids of the messages that the daemon reports as unknown."""
     unknown = [letter for letter in letters(site) if letter["error"].startswith("OutcomeUnknownError")]
     return frozenset(shown[1] for letter in unknown if (shown := _MESSAGE.search(letter["message"])))
+
+
+def asked(site: Site) -> frozenset[tuple[str, str]]:
+    """Our key of each profile, and the field, that `crocevia review` asks a person about."""
+    done = site.crocevia("review", "list", "--json")
+    if done.returncode != 0:
+        raise RuntimeError(f"crocevia review list failed: {done.stderr[-500:]}")
+    entries = [one["data"] for one in json.loads(done.stdout) if one["kind"] in ("conflict", "oscillation")]
+    return frozenset(
+        (entry.get("profile", ""), _FIELDS.get(field, field)) for entry in entries for field in entry.get("fields", ())
+    )
 
 
 def drift(site: Site) -> list[str]:

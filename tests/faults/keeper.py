@@ -10,10 +10,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 import requests
 from attrs import define, field
 
+from tests.faults.nursery import Child, Nursery
 from tests.faults.programs import crocevia, end, start
 from tests.faults.schedule import Life
 
@@ -38,15 +40,22 @@ class Keeper:
     settings: Path
     port: int
     lives: tuple[Life, ...]
+    nursery: Nursery
     environment: Mapping[str, str] = field(factory=dict)
     kills: Counter[str] = field(factory=Counter)
     ended: Counter[int] = field(factory=Counter)
     stays: threading.Event = field(factory=threading.Event)
-    process: subprocess.Popen[bytes] | None = None
+    process: subprocess.Popen[bytes] | Child | None = None
     _stopping: threading.Event = field(factory=threading.Event)
     _thread: threading.Thread | None = None
     _hold: threading.Lock = field(factory=threading.Lock)
     _exit: int | None = None
+    _starts: int = 0
+
+    @property
+    def log(self) -> Path:
+        """What it says."""
+        return self.folder / f"daemon-{self.port}.log"
 
     @property
     def url(self) -> str:
@@ -64,6 +73,12 @@ class Keeper:
         if self._thread is not None:
             self._thread.join()
         return self._exit
+
+    def revive(self) -> None:
+        """Begin again after `stop`, with no more kills to come."""
+        self.lives, self.process = (), None
+        self._stopping.clear()
+        self.start()
 
     def ready(self) -> bool:
         """Whether it takes and carries on what comes."""
@@ -83,7 +98,7 @@ class Keeper:
     # --- its thread ---------------------------------------------------------------------------------------------------
 
     def _tend(self) -> None:
-        with (self.folder / f"daemon-{self.port}.log").open("ab", buffering=0) as log:
+        with self.log.open("ab", buffering=0) as log:
             for number, life in enumerate(self.lives):
                 if self._stopping.is_set():
                     break
@@ -95,19 +110,23 @@ class Keeper:
             while not self._stopping.is_set():
                 if self.process is None or self.process.poll() is not None:
                     if self.process is not None:
-                        self.ended[self.process.returncode] += 1
+                        self.ended[self.process.wait()] += 1
                         time.sleep(_REST_S)
                     self._begin(log, "")
                 self._stopping.wait(_LOOK_S)
             if self.process is not None:
                 self._exit = end(self.process, 40)
 
-    def _begin(self, log: object, fault: str) -> None:
+    def _begin(self, log: IO[bytes], fault: str) -> None:
         environment = {**self.environment, "CROCEVIA_SETTINGS": str(self.settings), "NO_COLOR": "1"}
         if fault:
             environment["CROCEVIA_FAULT"] = fault
         with self._hold:
-            self.process = start(crocevia("run"), self.folder, environment, stdout=log, stderr=log)  # type: ignore[arg-type]  # a file
+            if self._starts == 0:  # a plain one; see the nursery for the others
+                self.process = start(crocevia("run"), self.folder, environment, stdout=log, stderr=log)
+            else:
+                self.process = self.nursery.fork(self.folder, environment, self.log)
+            self._starts += 1
 
     def _live(self, life: Life) -> None:
         """Wait for the end of this life."""
@@ -129,5 +148,5 @@ class Keeper:
         if process.returncode == -signal.SIGKILL:
             self.kills[f"at {life.fault.rpartition(':')[0]}" if by_itself else where] += 1
         else:
-            self.ended[process.returncode] += 1
+            self.ended[process.wait()] += 1
             time.sleep(_REST_S)

@@ -91,6 +91,7 @@ class Evidence:
         acknowledged: Leaves for which the vendor was answered 200.
         texts: What messages came to, by the vendor's id; None: revoked.
         parked: What the daemon reports as given to a person, by our key of it: unknown sends.
+        asked: What it asks a person about: our key of a profile and a field of `typed`.
         status: What `crocevia status --json` says.
         drift: What `crocevia audit` says is not as it should be.
         created: Names of people whom colleagues entered, and in which CRM.
@@ -106,6 +107,7 @@ class Evidence:
     created: Mapping[str, str] = field(factory=dict)
     crms: Mapping[str, Contents] = field(factory=dict)
     parked: frozenset[str] = frozenset()
+    asked: frozenset[tuple[str, str]] = frozenset()
     status: Mapping[str, Any] = field(factory=dict)
     drift: Sequence[str] = ()
     left: Mapping[str, frozenset[str]] = field(factory=dict)
@@ -177,19 +179,23 @@ def _lost_answers(evidence: Evidence) -> Iterator[str]:
 
 
 def _lost_fields(evidence: Evidence) -> Iterator[str]:
-    """What a colleague typed last stands, in every CRM; where two typed, one of the two, the same everywhere."""
+    """What a colleague typed last stands, in every CRM; where two typed, one of the two, the same everywhere.
+
+    Unless a person is asked which: then each CRM may go on showing its own.
+    """
     for typed in evidence.typed:
-        shown = {}
+        shown, keys = {}, set()
         for name, contents in evidence.crms.items():
             people = [person for person in contents.people if typed.customer in person.phones]
             if len(people) != 1:
                 continue  # none or several: said elsewhere
             shown[name] = _shown(people[0], typed)
+            keys.add((people[0].key or "", typed.field))
         allowed = {_plain(typed.field, value) for value in typed.values.values()}
         for name, value in shown.items():
             if value not in allowed:
                 yield f"{name}: {typed.field} of {typed.customer}: none of those that were typed"
-        if len(set(shown.values())) > 1:
+        if len(set(shown.values())) > 1 and not keys & evidence.asked:
             yield f"{typed.field} of {typed.customer}: not the same in {', '.join(sorted(shown))}"
     for name, contents in evidence.crms.items():
         names = Counter(person.name for person in contents.people)

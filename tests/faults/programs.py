@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 import crocevia_demo
+from tests.faults.nursery import Child
 
 _LEASH = Path(crocevia_demo.__file__).with_name("leash.py")
 _START_S = 60.0
@@ -55,7 +56,7 @@ def first_line(process: subprocess.Popen[bytes]) -> str:
     return line
 
 
-def end(process: subprocess.Popen[bytes], within_s: float = 15.0) -> int:
+def end(process: subprocess.Popen[bytes] | Child, within_s: float = 15.0) -> int:
     """SIGTERM, after a while SIGKILL; return the exit code."""
     if process.poll() is None:
         process.terminate()
@@ -66,7 +67,7 @@ def end(process: subprocess.Popen[bytes], within_s: float = 15.0) -> int:
         process.wait()
     if process.stdout is not None:
         process.stdout.close()
-    return process.returncode
+    return int(process.wait())
 
 
 def crocevia(*arguments: str) -> list[str]:

@@ -28,12 +28,13 @@ _OPEN = re.compile(r'crocevia_(leaves\{.*term="(?:pending|unparsed)"|wanted\{.*t
 
 @define
 class Report:
-    """What became of a run."""
+    """What became of a run. `ended`: exit codes of lives that ended by themselves, the store being out of reach."""
 
     schedule: Schedule
     verdict: Verdict
     kills: Counter[str] = field(factory=Counter)
     hits: Counter[str] = field(factory=Counter)
+    ended: Counter[int] = field(factory=Counter)
     skipped: list[str] = field(factory=list)
     facts: dict[str, object] = field(factory=dict)
 
@@ -68,6 +69,7 @@ def run(schedule: Schedule, folder: Path) -> Report:
         wrong += [*troublemaker.wrong, *(f"a daemon ended with {code} on SIGTERM" for code in codes if code)]
         found = evidence.gather(place, people, rested=rested, wrong=wrong)
         made = Report(schedule, verdict(found), sum((k.kills for k in place.keepers), Counter()), troublemaker.hits)
+        made.ended = sum((keeper.ended for keeper in place.keepers), Counter())
         made.skipped = troublemaker.skipped
         books = found.status["connections"]
         made.facts = {
@@ -83,7 +85,6 @@ def run(schedule: Schedule, folder: Path) -> Report:
                     for term in ("quarantined", "unknown", "review", "dead", "blocked") if one[part].get(term)})
             },
             "reviews": found.status["reviews"],
-            "ended": {keeper.port: dict(keeper.ended) for keeper in place.keepers if keeper.ended},
         }  # fmt: skip
         (folder / "evidence.json").write_text(json.dumps(asdict(found), indent=1, default=_plain))
         (folder / "letters.json").write_text(json.dumps(evidence.letters(place), indent=1))

@@ -126,13 +126,15 @@ def schedule(
 
 
 def _lives(chance: random.Random, daemons: int) -> Iterator[Life]:
-    for number in range(12 if daemons == 1 else 5):
+    for number in range(14 if daemons == 1 else 6):
         how = chance.random()
         if how < 0.15 and number:  # the first one migrates the store, which takes longer
-            yield Life(starting_s=chance.uniform(0.1, 1.2))
-        elif how < 0.65:
-            point = chance.choice(POINTS) if chance.random() < 0.8 else "*"
-            yield Life(fault=f"{point}:{chance.randint(1, 3 if point != '*' else 25)}", ready_s=chance.uniform(0.5, 2))
+            yield Life(starting_s=chance.uniform(0.05, 0.6))
+        elif how < 0.75:
+            point = chance.choice(POINTS) if chance.random() < 0.85 else "*"
+            yield Life(
+                fault=f"{point}:{chance.choice((1, 1, 2)) if point != '*' else chance.randint(1, 25)}", ready_s=3
+            )
         else:
             yield Life(ready_s=chance.uniform(0.05, 1.5))
 

@@ -21,7 +21,8 @@ from crocevia_meta.simulator import Customers
 from crocevia_tryton.rpc import Rpc
 from crocevia_tryton.server import running_tryton
 from tests.faults.keeper import Keeper
-from tests.faults.programs import crocevia, end, first_line, free_port, start
+from tests.faults.nursery import Nursery
+from tests.faults.programs import end, first_line, free_port, start
 from tests.faults.proxy import Road, roads
 from tests.faults.schedule import LEASE_S, Schedule
 from tests.faults.stores import Cluster, Disk, cluster, small_disk
@@ -118,20 +119,13 @@ class Site:
 
     def crocevia(self, *arguments: str, timeout_s: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command beside the daemon."""
-        process = start(
-            crocevia("--settings", str(self.keepers[0].settings), *arguments),
-            self.folder,
-            {**self.environment, "NO_COLOR": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        with process:
-            try:
-                said, complained = process.communicate(timeout=timeout_s)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
-        return subprocess.CompletedProcess(process.args, process.returncode, said.decode(), complained.decode())
+        answer, complaints = self.folder / "answer.txt", self.folder / "complaints.txt"
+        answer.unlink(missing_ok=True)
+        complaints.unlink(missing_ok=True)
+        environment = {**self.environment, "CROCEVIA_SETTINGS": str(self.keepers[0].settings), "NO_COLOR": "1"}
+        child = self.keepers[0].nursery.fork(self.folder, environment, complaints, arguments=arguments, answer=answer)
+        code = child.wait(timeout_s)
+        return subprocess.CompletedProcess(arguments, code, answer.read_text(), complaints.read_text())
 
     def repost(self, body: bytes) -> None:
         """Deliver a webhook once more, by the same road as the vendor; whether it arrives is nobody's concern."""
@@ -152,6 +146,7 @@ class Site:
 def site(folder: Path, schedule: Schedule) -> Iterator[Site]:
     """Start the neighbours and open the roads; the daemons are not started yet."""
     with ExitStack() as stack:
+        nursery = stack.enter_context(Nursery())
         environment = {
             f"FAULTS_{name}": secrets.token_hex(16)
             for name in ("APP_SECRET", "ACCESS_TOKEN", "VERIFY_TOKEN", "CLIENT_SECRET")
@@ -195,7 +190,7 @@ def site(folder: Path, schedule: Schedule) -> Iterator[Site]:
         for number, (port, lives) in enumerate(zip(ports, schedule.lives, strict=True)):
             settings = folder / f"crocevia-{number}.toml"
             settings.write_text(text.replace("{port}", str(port)))
-            keepers.append(Keeper(folder, settings, port, lives, environment))
+            keepers.append(Keeper(folder, settings, port, lives, nursery, environment))
         customers = Customers(vendor)
         stack.callback(customers.close)
         yield Site(folder, schedule, ways, customers, Org(org), keepers, environment, clerk, disk, database)

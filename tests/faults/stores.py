@@ -65,6 +65,12 @@ def small_disk(folder: Path) -> Iterator[Disk]:
             kept.rename(folder)
 
 
+def left_mounted(folder: Path) -> None:
+    """Take away the disk of a run that was killed before it could."""
+    if (folder / "store").is_mount():
+        subprocess.run(["umount", "--lazy", str(folder / "store")], check=True)
+
+
 @frozen
 class Cluster:
     """A PostgreSQL server of a run's own. `address`: its Unix socket."""

@@ -149,6 +149,16 @@ def test_what_may_be_missing_is_not_lost() -> None:
     assert verdict(evolve(parked, acknowledged=WELL.acknowledged[:2])).lost == []
 
 
+def test_where_a_person_is_asked_each_crm_may_show_its_own() -> None:
+    """Two colleagues typed two names: nothing is lost as long as both are there and somebody is asked."""
+    typed = [Typed(customer=ANNA, field="name", values={"a": "Anna", "b": "Anne"})]
+    contested = evolve(with_b(people=[evolve(PERSON, name="Anne")]), typed=typed, created={})
+    assert verdict(contested).lost == [f"name of {ANNA}: not the same in a, b"]
+    assert verdict(evolve(contested, asked=frozenset({("p1", "name")}))).lost == []
+    third = evolve(with_b(people=[evolve(PERSON, name="Maria")]), typed=typed, created={})
+    assert verdict(evolve(third, asked=frozenset({("p1", "name")}))).lost != []
+
+
 @pytest.mark.parametrize("typed", ["+39 333 1234567", "0039 333 1234567", "333 1234567", ANNA.replace("39", "+39", 1)])
 def test_a_number_is_the_same_however_it_is_typed(typed: str) -> None:
     """As the vendor writes it."""
