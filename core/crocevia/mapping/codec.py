@@ -52,9 +52,12 @@ def _decimal(value: Any) -> str:
     return format(number.normalize() if number else Decimal(0), "f")
 
 
-def _number(value: str) -> float | int:
-    number = Decimal(value)
-    return int(number) if number == number.to_integral_value() else float(number)
+def _number(value: Any) -> float | int | str:
+    """As JSON writes numbers; what a float cannot hold to the last digit goes as a text, whole."""
+    number = _exact(value)
+    if number == number.to_integral_value():
+        return int(number)
+    return float(number) if Decimal(repr(float(number))) == number else format(number, "f")
 
 
 def _integer(value: Any) -> int:
@@ -145,7 +148,7 @@ AS_IS = Codec(_as_is, _as_is)
 CODECS: dict[str, Codec] = {
     "text": Codec(str, str),
     "integer": Codec(_integer, _integer, same=_by(_integer)),
-    "decimal": Codec(lambda value: _number(_decimal(value)), _decimal, same=_by(_exact)),
+    "decimal": Codec(_number, _decimal, same=_by(_exact)),
     "boolean": Codec(_boolean, _boolean, same=_by(_boolean)),
     "date": Codec(_day, _day, same=_by(_day)),
     "datetime": Codec(_millis, _instant, same=_by(_millis)),

@@ -64,7 +64,11 @@ def _entered(lens: Plain, schema: ObjectSchema | None) -> st.SearchStrategy[dict
     values: st.SearchStrategy[Any] | None = _typed(lens)
     if lens.codec.options is not None:
         values = st.sampled_from(sorted(lens.codec.options.values()))
-    if described is not None and described.options is not None:
+    if lens.allowed is not None:
+        values = st.sampled_from(sorted(lens.allowed))
+        if lens.is_set:
+            values = st.lists(values, min_size=1, max_size=4, unique=True).map(lens.codec.to_remote)
+    elif described is not None and described.options is not None:
         values = st.sampled_from(described.options)
     return None if values is None else st.fixed_dictionaries({lens.field: st.one_of(values, empty)})
 
