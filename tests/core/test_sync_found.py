@@ -2,7 +2,11 @@
 
 import pytest
 
-from crocevia.store.tables import interactions, parked
+from crocevia.config.options import Options
+from crocevia.store.profiles import ids_of
+from crocevia.store.tables import dead, interactions, parked, profiles
+from crocevia.sync.hand import by_hand
+from crocevia.sync.merge import merge
 from tests.core.conftest import Crossroads
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -36,3 +40,22 @@ def test_an_answer_on_a_record_that_is_told_of_by_a_merge_alone_does_not_wait_fo
     assert crossroads.rows(parked) == []
     assert [message.text for message in crossroads.chat.sent] == ["Hello Ada"]
     assert len(crossroads.rows(interactions)) == 2
+
+
+def test_a_double_that_was_kept_there_is_not_merged_into_what_is_gone(crossroads: Crossroads) -> None:
+    """A colleague merged the two records the other way round before we were told that they are one customer."""
+    crossroads.options["a"] = Options(merges=True)
+    crossroads.chat.write("ada", "Hello")
+    crossroads.chat.write("bob", "Hello")
+    crossroads.settle()
+    older, younger = crossroads.a.records()
+    crossroads.a.merge(older, into=younger)
+    first, second = (row["uid"] for row in crossroads.rows(profiles))
+    with by_hand(crossroads.world) as batch:
+        ids = ids_of(batch.transaction, [first, second])
+        rows = batch.load_profiles(list(ids.values()))
+        merge(batch, rows[ids[first]], rows[ids[second]], by="person", reason="one customer")
+    crossroads.settle()
+    assert crossroads.rows(dead) == []
+    assert list(crossroads.a.records()) == [younger]
+    crossroads.check()

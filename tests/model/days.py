@@ -18,17 +18,18 @@ from tests.model.steps import Day
 STEPS = 40
 _MOST = 2**20
 _CUSTOMERS = "write write write edit remove deliver deliver deliver redeliver "
-_COLLEAGUES = "create rename tag tag renumber meanwhile delete undelete merge answer answer scribble "
+_COLLEAGUES = "create rename tag tag renumber meanwhile delete undelete merge answer answer draft send_draft scribble "
+_HAND = "merge_by_hand unmerge backfill "
 _TROUBLE = "lose_answer lose_receipt throttle fail pause resume jump overtake overtake "
 _KILLS = "kill kill kill kill kill kill "
 _WORK = "turn turn turn turn turn turn turn turn turn turn turn turn wait round round "
 MOODS: tuple[tuple[str, ...], ...] = tuple(
     tuple(("wait " + mood).split())
     for mood in (
-        _CUSTOMERS * 2 + _COLLEAGUES * 2 + _TROUBLE + _KILLS + _WORK * 2 + "rest outage",
+        _CUSTOMERS * 2 + _COLLEAGUES * 2 + _HAND + _TROUBLE + _KILLS + _WORK * 2 + "rest outage",
         _CUSTOMERS + _WORK + _KILLS + "answer create answer rest",
-        _COLLEAGUES + "write deliver deliver " + _WORK + "rest rest rest",
-        _CUSTOMERS + _COLLEAGUES + _TROUBLE * 2 + _KILLS * 2 + _WORK * 2,
+        _COLLEAGUES + _HAND + "write deliver deliver " + _WORK + "rest rest rest",
+        _CUSTOMERS + _COLLEAGUES + _HAND + _TROUBLE * 2 + _KILLS * 2 + _WORK * 2,
     )
 )
 """What sort of a day it is: which steps there are, and how often. The first is the one that a story shrinks to."""
@@ -101,4 +102,4 @@ def _one(ground: Ground, report: Report, mood: int, made: list[tuple[int, int]])
 
 def _in_memory() -> str | None:
     """Where files cost nothing, if there is such a place."""
-    return next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)  # noqa: S108 - a folder of our own in it
+    return next((folder for folder in ("/dev/shm",) if os.access(folder, os.W_OK)), None)

@@ -24,14 +24,19 @@ from crocevia.identity import match, normalise
 from crocevia.model import Raw
 from crocevia.plugins import Dispatcher, load_plugins
 from crocevia.signatures import Request
-from crocevia.store import Store, books, connections
+from crocevia.store import Store, books, connections, profiles
 from crocevia.store.journal import GroupCommit
 from crocevia.store.tables import bindings, commands, metadata
-from crocevia.sync import announce
+from crocevia.sync import announce, backfill
+from crocevia.sync.hand import by_hand
 from crocevia.sync.lane import Lane
+from crocevia.sync.merge import merge
+from crocevia.sync.unmerge import unmerge
 from crocevia.sync.world import World, live
 from crocevia.testing import FakeClock, KilledError, MemoryChannel, MemoryCRM, seeded_random
 
+OPTIONS = {"plain": Options(merges=True), "lossy": Options(), "rules": Options(deletes=True)}
+"""The first merges customers whom the hub has merged, the third deletes those who were deleted elsewhere."""
 MOST_ROUNDS = 25
 MOST_TURNS = 60
 
@@ -117,7 +122,9 @@ class Hub:
         self.chat = MemoryChannel(clock=self.vendors, reports=("sent", "delivered"))
         self.crms = {
             "plain": MemoryCRM(clock=self.vendors, conditional_write=True),
-            "lossy": MemoryCRM(clock=self.vendors, lossy=True, conditional_write=True),
+            "lossy": MemoryCRM(
+                clock=self.vendors, lossy=True, conditional_write=True, idempotent=False, finds_keys=True
+            ),
             "rules": MemoryCRM(clock=self.vendors, normalises=True, automations=[rules]),
         }
         self.start()
@@ -142,7 +149,7 @@ class Hub:
         )
         world.lives["chat"] = live("chat", self.chat.connector("chat"), Options())
         for name, crm in self.crms.items():
-            world.lives[name] = live(name, crm.connector(name), Options())
+            world.lives[name] = live(name, crm.connector(name), OPTIONS[name])
         announce.enlist(world)
         return {name: Lane(world, found, f"process {self.processes}") for name, found in world.lives.items()}
 
@@ -265,10 +272,27 @@ class Hub:
         self.outbox += self.chat.requests(2)
         return bool(self.outbox)
 
-    def work(self, what: Callable[[World], object]) -> None:
-        """Something done by hand in a process of its own, as a CLI command does; an error of ours is an answer."""
-        with contextlib.suppress(CroceviaError):
-            what(self.world)
+    def merge(self, survivor: str, loser: str) -> None:
+        """Two customers are one, says a person; refused where they are already."""
+        with contextlib.suppress(CroceviaError), by_hand(self.world) as batch:
+            ids = profiles.ids_of(batch.transaction, [survivor, loser])
+            one, other = (batch.load_profiles([ids[uid]])[ids[uid]] for uid in (survivor, loser))
+            merge(batch, one, other, by="person", reason="said so")
+
+    def unmerge(self, loser: int) -> None:
+        """They were two after all, says a person; refused where another merge has to be taken back before."""
+        with contextlib.suppress(CroceviaError), by_hand(self.world) as batch:
+            unmerge(batch, loser, by="person")
+
+    def backfill(self, name: str) -> None:
+        """A CRM is given what was there before, as the command does."""
+
+        def work() -> None:
+            for of in ("profile", "interaction"):
+                live = self.world.lives[name]
+                backfill.run(self.world, live, backfill.start(self.world, live, of))
+
+        self._survived(work)
 
     def state(self, name: str, state: str) -> None:
         """Pause or resume a connection, as a person does."""

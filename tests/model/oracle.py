@@ -145,7 +145,7 @@ class Oracle:
 def digits(number: str) -> str:
     """A number whatever way it was written: its last nine digits; what is no number, as it is."""
     found = re.sub(r"\D", "", number)
-    return found[-9:] if len(found) >= 6 else number  # noqa: PLR2004 - what is shorter is a note
+    return found[-9:] if len(found) >= 6 else number
 
 
 def joined(first: str | None, last: str | None) -> str:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from crocevia.errors import GoneError, RetryableError
+from crocevia.store.tables import profiles
 from crocevia.testing import MemoryCRM
 from tests.model import invariants
 from tests.model.hub import Hub, fault_points, outside
@@ -218,7 +219,7 @@ class Day:
         """A colleague merges two customers in a CRM."""
         name, crm = self._crm(dice)
         ids = list(crm.records())
-        if len(ids) < 2:  # noqa: PLR2004 - it takes two
+        if len(ids) < 2:
             return None
         loser = dice.pick(ids)
         survivor = dice.pick([id_ for id_ in ids if id_ != loser])
@@ -279,6 +280,31 @@ class Day:
         self.oracle.scribbles += 1
         crm.edit(id_, text="scribbled")
         return id_
+
+    def merge_by_hand(self, dice: Dice) -> str | None:
+        """A person says that two customers are one."""
+        living = [row for row in self.hub.rows(profiles) if row["merged_into"] is None]
+        if len(living) < 2:
+            return None
+        one, other = dice.pick(living), dice.pick(living)
+        self.oracle.merged_keys |= {one["uid"], other["uid"]}
+        self.hub.merge(one["uid"], other["uid"])
+        return f"{one['uid']} and {other['uid']}"
+
+    def unmerge(self, dice: Dice) -> str | None:
+        """A person says that they were two after all."""
+        buried = [row for row in self.hub.rows(profiles) if row["merged_into"] is not None]
+        if not buried:
+            return None
+        row = dice.pick(buried)
+        self.hub.unmerge(row["id"])
+        return str(row["uid"])
+
+    def backfill(self, dice: Dice) -> str:
+        """A person asks for what a CRM lacks."""
+        name, _ = self._crm(dice)
+        self.hub.backfill(name)
+        return name
 
     # --- trouble
 

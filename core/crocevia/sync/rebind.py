@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import asdict, frozen
 
-from crocevia.store import bindings, decisions, interactions, merges
+from crocevia.store import bindings, commands, decisions, interactions, merges
 from crocevia.store.bindings import BindingRow
 from crocevia.store.commands import CommandRow
 from crocevia.store.decisions import Review
@@ -146,6 +146,14 @@ def take_over(batch: Batch, kept: int, gone: int) -> None:
     )
     batch.linked[one.object, one.remote_id or ""] = survivor.id
     batch.touched(survivor, "contact_points")
+    overtaken = [
+        command
+        for command in commands.open_of_profile(batch.transaction, survivor.id, MERGE)
+        if command.payload["binding"] == one.id
+    ]
+    for command in overtaken:  # it was to be merged into the one that is gone
+        command.state, command.error, command.changed_at = "refused", "withdrawn", batch.now
+    commands.save(batch.transaction, overtaken)
     for interaction, _ in interactions.of_profiles(batch.transaction, [survivor.id]):
         batch.want("interaction", interaction)
     end_reviews(batch, survivor, {(one.connection, f"{one.object} {one.remote_id}")}, batch.live.name, "merged there")
