@@ -38,7 +38,7 @@ _CLAIMS = f"""INSERT INTO claims {_SERIES} SELECT :many + 2 * i + :which, i, pri
 def run(small: int = SMALL, large: int = LARGE, batches: int = BATCHES) -> dict[str, dict[str, Any]]:
     """The middle time at both sizes, in milliseconds."""
     with tempfile.TemporaryDirectory() as folder:
-        worlds = [_filled(Path(folder) / str(size), size) for size in (large, small)]
+        worlds = [filled(Path(folder) / str(size), size) for size in (large, small)]
         took: list[list[float]] = [[], []]
         chance = random.Random(7)
         for turn in range(WARM_UP + batches):
@@ -52,9 +52,10 @@ def run(small: int = SMALL, large: int = LARGE, batches: int = BATCHES) -> dict[
     return {"resolve_growth": _traffic.figure(at_large, "ms", at_small)}
 
 
-def _filled(folder: Path, size: int) -> World:
+def filled(folder: Path, size: int, crm_url: str = "http://127.0.0.1:9") -> World:
+    """A world in which so many customers are known, each by a phone number and an e-mail address."""
     folder.mkdir()
-    world = _traffic.world(folder, "http://127.0.0.1:9")
+    world = _traffic.world(folder, crm_url)
     indexes = list(claims.indexes)
     with world.store.writing() as connection:
         for index in indexes:
@@ -65,7 +66,7 @@ def _filled(folder: Path, size: int) -> World:
             connection.execute(sa.text(_CLAIMS), given)
         for index in indexes:
             index.create(connection)
-        connection.execute(sa.text("UPDATE counters SET next = :next"), {"next": 4 * size + 16})
+        connection.execute(sa.text("UPDATE counters SET next = :next"), {"next": 5 * size + 16})
     return world
 
 
