@@ -25,6 +25,7 @@ from crocevia.store import Store, cursors, open_store
 from crocevia.store.journal import GroupCommit
 from crocevia.sync import announce, pull
 from crocevia.sync.lane import Lane
+from crocevia.sync.renormalise import renormalise
 from crocevia.sync.retry import backoff
 from crocevia.sync.world import Live, World, live
 from crocevia.web.app import build_app, serve
@@ -88,6 +89,7 @@ def running(settings: Settings, plugins: Plugins, clock: Clock = SYSTEM_CLOCK) -
         world = build_world(settings, plugins, store, clock)
         world.alone = held is not None
         announce.enlist(world)
+        renormalise(world)
         _log_failures(plugins, clock)
         owner = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
         lanes = {name: Lane(world, found, owner) for name, found in world.lives.items()}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+import sqlalchemy as sa
 from attrs import define, field
 from sqlalchemy.engine import Connection
 
 from crocevia.model import ContactPoint
+from crocevia.store.database import Store
 from crocevia.store.ids import RowIds
 from crocevia.store.json import dumps, loads
 from crocevia.store.rows import Among, Insert, Update, Values, selecting
-from crocevia.store.tables import claims, profiles
+from crocevia.store.tables import claim_aliases, claims, profiles
 
 
 @define
@@ -99,6 +101,30 @@ def holders(connection: Connection, addresses: Collection[str]) -> dict[str, lis
     return found
 
 
+def alias(store: Store, connection: Connection, rows: Collection[tuple[str, int, str]]) -> None:
+    """Keep older forms of addresses: `(old, profile id, new)`."""
+    if rows:
+        values = [{"address": old, "profile_id": profile, "now": new} for old, profile, new in rows]
+        connection.execute(store.insert(claim_aliases).on_conflict_do_nothing(), values)
+
+
+def current(connection: Connection, addresses: Collection[str]) -> dict[str, str]:
+    """The form of today of those addresses that are in an older one."""
+    return dict(tuple(row) for row in _ALIASES.rows(connection, addresses))
+
+
+def phones_and_mails(connection: Connection, after: int, most: int) -> list[tuple[int, int, str]]:
+    """`(claim id, profile id, address)` of claims on phones and e-mails, in the order of their ids."""
+    statement = (
+        sa.select(claims.c.id, claims.c.profile_id, claims.c.address)
+        .where(claims.c.id > after)
+        .where(sa.or_(claims.c.address.like("phone|%"), claims.c.address.like("email|%")))
+        .order_by(claims.c.id)
+        .limit(most)
+    )
+    return [(row.id, row.profile_id, row.address) for row in connection.execute(statement)]
+
+
 def ids_of(connection: Connection, uids: Sequence[str]) -> dict[str, int]:
     """Row ids of profiles by external id; the unknown are left out."""
     return dict(tuple(row) for row in _IDS.rows(connection, uids))
@@ -122,6 +148,7 @@ _DROP_CLAIMS = Among("DELETE FROM claims WHERE id {among}")
 _BY_ID = Among(selecting(profiles) + " WHERE id {among}")
 _CLAIMS = Among(selecting(claims) + " WHERE profile_id {among} ORDER BY id")
 _HOLDERS = Among("SELECT address, profile_id FROM claims WHERE address {among} ORDER BY id")
+_ALIASES = Among("SELECT address, now FROM claim_aliases WHERE address {among}")
 _IDS = Among("SELECT uid, id FROM profiles WHERE uid {among}")
 
 

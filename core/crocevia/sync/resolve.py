@@ -58,6 +58,9 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
     if batch.world.identity.blocked:
         parties = [_without_proof_of_blocked(batch, party) for party in parties]
     addresses = {point.address for party in parties for point in party.points}
+    if older := profiles.current(batch.transaction, addresses):
+        parties = [_in_todays_form(party, older) for party in parties]
+        addresses = {older.get(address, address) for address in addresses}
     holders = profiles.holders(batch.transaction, addresses)
     batch.load_profiles({holder for found in holders.values() for holder in found})
     known = {address: [batch.profiles[holder] for holder in found] for address, found in holders.items()}
@@ -73,6 +76,16 @@ def resolve(batch: Batch, parties: Sequence[Party]) -> list[ProfileRow]:
                 if point.address in profile.claims and profile not in known.setdefault(point.address, []):
                     known[point.address].append(profile)
     return [resolved[key] if party.points else batch.new_profile() for key, party in zip(shown, parties, strict=True)]
+
+
+def _in_todays_form(party: Party, older: dict[str, str]) -> Party:
+    """The party with addresses that a plugin, or another version, still writes in an older form in that of today."""
+    points: dict[str, ContactPoint] = {}
+    for point in party.points:
+        address = older.get(point.address, point.address)
+        kind, scope, value = ContactPoint.parts(address)
+        points.setdefault(address, evolve(point, kind=kind, scope=scope, value=value))
+    return evolve(party, points=tuple(points.values()))
 
 
 def _without_proof_of_blocked(batch: Batch, party: Party) -> Party:

@@ -63,7 +63,7 @@ def unmerge(batch: Batch, loser_id: int, *, by: str, reason: str = "") -> Unmerg
     batch.write()
     merge, survivor, loser = _merge_of(batch, loser_id)
     came = _came(batch, merge, survivor)
-    before = merge.snapshot
+    before = _in_todays_forms(batch, merge)
     addresses = {OURS: list(before["survivor"]["claims"]), THEIRS: list(before["loser"]["claims"])}
     placed, sides = place(came, addresses, _threads(batch, merge, survivor, came))
     merges.also(batch.transaction, merge.id, [one for one, side in placed.items() if side == THEIRS])
@@ -121,15 +121,26 @@ def _came(batch: Batch, merge: MergeRow, survivor: ProfileRow) -> list[Came]:
     )
     rows = batch.transaction.execute(statement).all()
     records = _records(batch, merge, [row.id for row in rows if _is_crm(batch, row.connection)])
+    shown = {row.id: interactions.addresses(loads(row.detail)) for row in rows}
+    older = profiles.current(batch.transaction, {address for some in shown.values() for address in some})
     return [
         Came(
             row.id,
-            frozenset(interactions.addresses(loads(row.detail))),
+            frozenset(older.get(address, address) for address in shown[row.id]),
             None if row.conversation is None else (row.connection, row.conversation),
             records.get(row.id),
         )
         for row in rows
     ]
+
+
+def _in_todays_forms(batch: Batch, merge: MergeRow) -> dict[str, Any]:
+    """The merge's snapshot, with addresses that have another normal form since in that."""
+    sides = [merge.snapshot[name] for name in ("survivor", "loser", "after")]
+    older = profiles.current(batch.transaction, {address for side in sides for address in side["claims"]})
+    for side in sides:
+        side["claims"] = {older.get(address, address): claim for address, claim in side["claims"].items()}
+    return merge.snapshot
 
 
 def _is_crm(batch: Batch, name: str) -> bool:
