@@ -175,7 +175,6 @@ def test_a_note_from_the_other_crm_is_logged_in_odoo_once(crossroads: Crossroads
     at = "2026-11-20T10:00:00.000Z"
     crossroads.second.create("Touch", person=person, kind="note", direction="internal", text="Called.", at=at)
     crossroads.wire.lose = "mail.message.load"
-    crossroads.settle(ill=True)
     crossroads.settle()
 
     assert [message["body"] for message in clerk.messages("body")] == ["<p>Hello</p>", "<p>Called.</p>"]

@@ -1,11 +1,16 @@
 """The connector by itself, on a real Odoo 14: what it writes, reads, finds and refuses."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from attrs import evolve
 
 from crocevia import ContactPoint, Write, Written
@@ -207,3 +212,27 @@ def test_check_says_what_is_wrong(odoo: Odoo, odoo_server: OdooServer, odoo_wire
         assert (last.level, said in last.do, "wrong-one" in last.do) == ("problem", True, False)
     with pytest.raises(AuthError, match="crocevia check"):
         connector(odoo_server, odoo_wire, password="wrong-one").fetch("res.partner", ["1"], ["name"])
+
+
+def test_the_server_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    """No Odoo, no PostgreSQL and no mount is left behind by a test run that was killed."""
+    program = (
+        "import sys, time; from pathlib import Path; from crocevia_odoo.server import running_odoo\n"
+        "with running_odoo(Path(sys.argv[1])) as server: print(server.url, flush=True); time.sleep(600)"
+    )
+    path = {**os.environ, "PYTHONPATH": ":".join(entry for entry in sys.path if entry)}
+    parent = subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, env=path)
+    assert parent.stdout is not None
+    with parent.stdout:
+        url = parent.stdout.readline().decode().strip()
+        parent.kill()
+        parent.wait()
+    for _ in range(150):
+        try:
+            requests.get(url, timeout=1)
+        except requests.ConnectionError:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail(f"{url} still answers")
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
