@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from crocevia.cli.session import Session, pass_session
+
+if TYPE_CHECKING:
+    from crocevia.store.connections import ConnectionRow
 
 
 @click.command()
@@ -16,8 +21,9 @@ def pause(session: Session, connection: str, reason: str) -> None:
 
     The daemon heeds it with its next turn, within seconds; without a daemon it counts from the next start.
     """
-    _set(session, connection, "paused", reason)
-    click.echo(f"{connection}: paused; `crocevia resume {connection}` goes on")
+    before, waits = _set(session, connection, "paused", reason)
+    was = f" (it was already: {before.reason})" if before.state == "paused" else ""
+    click.echo(f"{connection}: paused{was}; {waits}; `crocevia resume {connection}` goes on")
 
 
 @click.command()
@@ -25,14 +31,18 @@ def pause(session: Session, connection: str, reason: str) -> None:
 @pass_session
 def resume(session: Session, connection: str) -> None:
     """Go on with CONNECTION after a pause, by hand or because something asked for a look (a mass deletion)."""
-    _set(session, connection, "running", "")
-    click.echo(f"{connection}: running")
+    before, waits = _set(session, connection, "running", "")
+    was = (
+        f"running again, after a pause ({before.reason})" if before.state == "paused" else "running; it was not paused"
+    )
+    click.echo(f"{connection}: {was}; {waits}")
 
 
-def _set(session: Session, name: str, state: str, reason: str) -> None:
+def _set(session: Session, name: str, state: str, reason: str) -> tuple[ConnectionRow, str]:
+    """Set the state; return what it was, and what waits on the connection, in words."""
     from crocevia.clock import SYSTEM_CLOCK
     from crocevia.model import to_us
-    from crocevia.store import connections, open_store
+    from crocevia.store import books, connections, leases, open_store
 
     known = sorted({*session.settings.connections, *session.settings.disabled})
     if name not in known:
@@ -41,6 +51,12 @@ def _set(session: Session, name: str, state: str, reason: str) -> None:
     try:
         with store.writing() as connection:
             now = to_us(SYSTEM_CLOCK.now())
-            connections.write(store, connection, name, state=state, reason=reason, changed_at=now)
+            before = connections.read(connection, name)
+            if (before.state == "paused") != (state == "paused") or state == "paused":
+                connections.write(store, connection, name, state=state, reason=reason, changed_at=now)
+            kept = books.read(connection, name)
+            daemon = bool(leases.at_work(connection, now))
     finally:
         store.close()
+    waits = f"{kept.records.pending} records and {kept.commands.pending} messages wait to go out"
+    return before, waits if daemon else f"{waits}, and no daemon runs"

@@ -113,7 +113,7 @@ def causes(connection: Connection, name: str | None = None) -> list[Cause]:
 
 
 _MOST_IDS = 20
-_ID = re.compile(r"\S*\d\S*|\b[pi][a-z2-7]{26}\b")
+_ID = re.compile(r"[^\s;,()]*\d[^\s;,()]*|\b[pi][a-z2-7]{26}\b")
 
 
 def _without_ids(message: str) -> str:

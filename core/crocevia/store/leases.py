@@ -75,3 +75,9 @@ def release(store: Store, lease: Lease) -> None:
         connection.execute(
             sa.update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(until=0)
         )
+
+
+def at_work(connection: Connection, now: int) -> set[str]:
+    """The lanes that somebody works on now; of a worker that was killed, until its lease has run out."""
+    statement = sa.select(leases.c.lane).where(leases.c.until > now)
+    return set(connection.execute(statement).scalars())
