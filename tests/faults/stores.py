@@ -16,7 +16,7 @@ from attrs import define, frozen
 
 from tests.faults.proxy import Address
 
-_DISK = "64m"
+_DISK = "160m"  # the daemon refuses webhooks while less than 100 MB are free
 
 
 @define
