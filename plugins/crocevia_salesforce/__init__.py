@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import click
 
 from crocevia import Connector, hookimpl
 from crocevia.errors import PluginError
@@ -16,13 +18,27 @@ except ModuleNotFoundError as error:
         raise
     raise PluginError(f"the Salesforce connector needs {missing}: install crocevia[salesforce]") from error
 
-__all__ = ["Salesforce", "Settings", "crocevia_register_connectors", "crocevia_register_simulators"]
+__all__ = [
+    "Salesforce",
+    "Settings",
+    "crocevia_register_commands",
+    "crocevia_register_connectors",
+    "crocevia_register_simulators",
+]
 
 
 @hookimpl
 def crocevia_register_connectors() -> list[type[Connector[Settings]]]:
     """Kind `salesforce`."""
     return [Salesforce]
+
+
+@hookimpl
+def crocevia_register_commands() -> Iterable[click.Command]:
+    """`crocevia salesforce`."""
+    from crocevia_salesforce.command import salesforce  # noqa: PLC0415 - other commands need not load it
+
+    return [salesforce]
 
 
 @hookimpl

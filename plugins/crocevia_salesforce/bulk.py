@@ -12,14 +12,13 @@ from __future__ import annotations
 import csv
 import io
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from attrs import define, field, frozen
 
 from crocevia import Written
-from crocevia.clock import Clock
 from crocevia.errors import GoneError, RejectedError, RemoteError, RetryableError, SchemaDriftError
 from crocevia_salesforce.batches import Row
 from crocevia_salesforce.refusals import Circumstances, of_row
@@ -56,12 +55,17 @@ class Bulk:
     """Ingest jobs of one org.
 
     Attributes:
+        now: Our clock.
+        monotonic_s: Seconds that never go back.
+        wait: Waits on an event so many seconds.
         key_field: External id of upserts.
         revision_field: Where our revision is stamped; rows without one are never taken from an older job.
     """
 
     transport: Transport
-    clock: Clock
+    now: Callable[[], datetime]
+    monotonic_s: Callable[[], float]
+    wait: Callable[[threading.Event, float], object]
     key_field: str
     revision_field: str
     _done: dict[str, Job] = field(factory=dict, init=False)
@@ -98,7 +102,7 @@ class Bulk:
 
         One that was never closed holds nothing that the org has worked; it ends by itself after a week.
         """
-        since = (self.clock.now() - _LOOK_BACK).isoformat()[:19]
+        since = (self.now() - _LOOK_BACK).isoformat()[:19]
         body: Mapping[str, Any] = self.transport.get("jobs/ingest", jobType="V2Ingest")
         while True:
             for told in body["records"]:
@@ -157,17 +161,17 @@ class Bulk:
                 row.outcome = row.outcome or failed
 
     def _ended(self, job: Job) -> Mapping[str, Any]:
-        wait, deadline = FIRST_WAIT_S, self.clock.monotonic_s() + PATIENCE_S
+        wait, deadline = FIRST_WAIT_S, self.monotonic_s() + PATIENCE_S
         while True:
             told: Mapping[str, Any] = self.transport.get(f"jobs/ingest/{job.id}")
             if told["state"] in _ENDED:
                 return told
             if told["state"] == "Open":  # closing it got no answer, or was refused
                 self._close(job)
-            if self.clock.monotonic_s() > deadline:
+            if self.monotonic_s() > deadline:
                 msg = f"{self.transport.connection}: job {job.id} ({job.object}) is not done yet: it is looked at again"
                 raise RetryableError(msg)
-            self.clock.wait(threading.Event(), wait)
+            self.wait(threading.Event(), wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     def _saved(self, row: Row, result: Mapping[str, str]) -> Written:

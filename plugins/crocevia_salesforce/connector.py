@@ -26,7 +26,7 @@ from crocevia import (
     WritesRecords,
 )
 from crocevia.mapping import ObjectMapping
-from crocevia_salesforce import checks, children, mappings, parsing
+from crocevia_salesforce import checks, children, mappings, package, parsing
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
@@ -64,7 +64,14 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
             reads=self._reads,
             mappings=self.mappings(),
             key_field=settings.key_field,
-            bulk=Bulk(self._transport, self.clock, settings.key_field, settings.revision_field),
+            bulk=Bulk(
+                self._transport,
+                self.clock.now,
+                self.clock.monotonic_s,
+                self.clock.wait,
+                settings.key_field,
+                settings.revision_field,
+            ),
             bulk_from=settings.bulk_from,
             override_duplicates=settings.duplicate_rules == "override",
         )
@@ -80,6 +87,10 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
     def check(self) -> Iterable[Finding]:
         """Log in, and look at version, objects, permissions and our fields on them."""
         return checks.check(self._transport, self._tokens, self._schemas, self.mappings(), self.settings)
+
+    def compare_package(self) -> Iterable[Finding]:
+        """Hold the org against the package. Raises RemoteError: it cannot be asked."""
+        return package.compare(self._schemas)
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """Read a page of changes: one event a row."""
