@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("crocevia.cli.status:status", "Tell of each connection its health, its lag and its books."),
     "show": ("crocevia.cli.show:show", "Show a customer by address: profile, records and the one timeline."),
     "why": ("crocevia.cli.why:why", "Say why a field of a customer holds its value."),
-    "review": ("crocevia.cli.review:review", "Show what waits for a person."),
+    "review": ("crocevia.cli.review:review", "Show and decide what waits for a person."),
     "merge": ("crocevia.cli.merge:merge", "Make two profiles one customer; says first what would become of each."),
     "unmerge": ("crocevia.cli.merge:unmerge", "Take a merge back: two customers after all."),
     "pause": ("crocevia.cli.pause:pause", "Stop calling one vendor; what is to be done is kept."),

@@ -99,7 +99,7 @@ class Conflict:
         connection: The CRM's connection.
         object: The CRM's object name.
         field: Our name of the field.
-        policy: What the settings say of it: `"latest"`, `"crm wins"`, `"channel wins"` or `"ask"`.
+        policy: What the settings say of it: `"latest"`, `"priority"`, `"crm wins"`, `"channel wins"` or `"ask"`.
         base: What both sides last agreed on; None when they never did.
         ours: The profile's value.
         theirs: The CRM's value, decoded.

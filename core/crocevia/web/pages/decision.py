@@ -31,8 +31,9 @@ class Decided:
 
 @frozen(kw_only=True)
 class Waiting:
-    """One open review. `fields`: what it is about, without values."""
+    """One open review. `fields`: what it is about, without values; `entry`: its number, for `crocevia review`."""
 
+    entry: int
     at: int
     connection: str
     kind: str
@@ -68,7 +69,7 @@ def waiting(connection: Connection, profile_id: int) -> list[Waiting]:
         .limit(MOST)
     )
     return [
-        Waiting(at=row.at, connection=row.connection, kind=row.kind, fields=_fields(loads(row.data)))
+        Waiting(entry=row.id, at=row.at, connection=row.connection, kind=row.kind, fields=_fields(loads(row.data)))
         for row in connection.execute(statement)
     ]
 
