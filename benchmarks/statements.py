@@ -1,7 +1,7 @@
 """How many SQL statements 1,000 interactions take, and whether they are more when there are more customers.
 
-From the journal to the CRM's acknowledgement: webhooks of known customers, journaled 200 at a time, taken in and written
-to a CRM that takes 1,000 records a call. What is counted is what is handed to the driver, many rows at once as one; BEGIN
+From the journal to the CRM's acknowledgement: webhooks of known customers, journaled 200 at a time, taken in and
+written to a CRM that takes 1,000 records a call. What is counted is what is handed to the driver, many rows at once as one; BEGIN
 and COMMIT are not. The floor is the same with 10,000 profiles in the store instead of 200,000.
 """
 

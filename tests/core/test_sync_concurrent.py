@@ -3,6 +3,9 @@
 import threading
 from collections.abc import Callable
 
+import pytest
+
+from crocevia.store import Store
 from crocevia.store.tables import interactions
 from crocevia.testing import seeded_random
 from tests.core.conftest import Crossroads
@@ -77,3 +80,31 @@ def test_a_redelivery_storm_is_one_interaction(crossroads: Crossroads) -> None:
     incoming = crossroads.books("chat").incoming
     assert (incoming.received, incoming.applied, incoming.superseded) == (51, 1, 50)
     crossroads.check()
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_writers_take_turns_however_greedy_one_is(store: Store) -> None:
+    """Between two of the others' transactions a lane with a long backlog makes one, not as many as it likes."""
+    stop = threading.Event()
+    greedy: list[int] = []
+
+    def hog() -> None:
+        while not stop.is_set():
+            with store.writing() as connection:
+                connection.exec_driver_sql("SELECT 1")
+                greedy.append(1)
+
+    thread = threading.Thread(target=hog)
+    thread.start()
+    try:
+        made: list[int] = []
+        for _ in range(20):
+            before = len(greedy)
+            with store.writing() as connection:
+                connection.exec_driver_sql("SELECT 1")
+                made.append(len(greedy) - before)
+    finally:
+        stop.set()
+        thread.join(20)
+    assert sorted(made)[-2] <= 3
+    assert len(greedy) >= 19

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,7 +51,7 @@ class Store:
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
         self.dialect = parsed.get_backend_name()
-        self._lock = threading.RLock()
+        self._lock = _Turns()
         if self.dialect == "sqlite":
             self._writer = _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1)
             self._reader = _sqlite_engine(parsed, begin="BEGIN", pool_size=8)
@@ -153,6 +154,53 @@ class Store:
             self._own.close()
         self._writer.dispose()
         self._reader.dispose()
+
+
+class _Turns:
+    """A lock that is given in the order in which it was asked for; its holder may take it again.
+
+    Python's own goes to whoever asks first after it is free, which is mostly the thread that has just had it: a lane
+    with a long backlog would keep the others, and the webhooks, from the only writer there is.
+    """
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._waiting: deque[tuple[int, threading.Lock]] = deque()
+        self._owner: int | None = None
+        self._again = 0
+
+    def __enter__(self) -> None:
+        me = threading.get_ident()
+        if self._owner == me:
+            self._again += 1
+            return
+        with self._mutex:
+            if self._owner is None:
+                self._owner = me
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._waiting.append((me, turn))
+        try:
+            turn.acquire()
+        except BaseException:  # interrupted while it waited: nobody may be kept waiting for it
+            with self._mutex:
+                given = self._owner == me
+                if not given:
+                    self._waiting.remove((me, turn))
+            if given:
+                self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        if self._again:
+            self._again -= 1
+            return
+        with self._mutex:
+            self._owner = None
+            if self._waiting:
+                self._owner, turn = self._waiting.popleft()
+                turn.release()
 
 
 def sqlite_module() -> ModuleType:
