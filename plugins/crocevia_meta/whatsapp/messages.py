@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crocevia import Event, InteractionRemoved, InteractionRevised, InteractionSeen, Party
+from crocevia import FORMER, Event, InteractionRemoved, InteractionRevised, InteractionSeen, Party
 from crocevia_meta.envelope import Leaf
 from crocevia_meta.node import (
     Node,
@@ -133,7 +133,7 @@ def _late_media(message: Node, leaf: Leaf) -> InteractionRevised:
 
 
 def _moved(message: Node, customer: Party) -> Party:
-    """A customer who changed number or user id: one party with the new addresses first, then the old ones.
+    """A customer who changed number or user id: one party with the new addresses, then those they have replaced.
 
     Source: .../whatsapp/webhooks/reference/messages/system (2026-08-11): `wa_id` and `user_id` are the new ones,
     `from` and `previous_user_id` the old; a change of number changes the user id too. `new_wa_id` and `customer` are
@@ -143,10 +143,10 @@ def _moved(message: Node, customer: Party) -> Party:
     new = [optional_id(system, name) for name in ("wa_id", "new_wa_id", "user_id", "parent_user_id")]
     old = [optional_id(system, name) for name in ("customer", "previous_user_id", "previous_parent_user_id")]
     fresh = [point(address) for address in new if address]
-    stale = [point(address, slot="other") for address in old if address]
+    stale = [point(address, slot=FORMER) for address in old if address]
     if not any(known.kind == "phone" for known in fresh):
-        return Party(dict.fromkeys((*fresh, *customer.points, *stale)), name=customer.name)
-    before = [point(known.value, slot="other") for known in customer.points]
+        return Party(dict.fromkeys((*fresh, *stale, *customer.points)), name=customer.name)
+    before = [point(known.value, slot=FORMER) for known in customer.points]
     return Party(dict.fromkeys((*fresh, *before, *stale)), name=customer.name)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 
-from crocevia import ContactPoint, Party
+from crocevia import FORMER, ContactPoint, Party
 from crocevia_meta.node import Node, UnreadableError, optional_id, optional_node, optional_nodes, optional_text
 
 GROUP = "group:"
@@ -29,7 +29,7 @@ def point(address: str, *, slot: str = "mobile") -> ContactPoint:
     """
     if is_phone(address):
         return ContactPoint("phone", "", "+" + address.removeprefix("+"), slot=slot)
-    return ContactPoint("whatsapp", "", address)
+    return ContactPoint("whatsapp", "", address, slot=FORMER if slot == FORMER else "")
 
 
 def points(addresses: Iterable[str | None]) -> tuple[ContactPoint, ...]:

@@ -99,15 +99,15 @@ def test_a_reaction_that_is_taken_back_removes_no_message(parse: Parse) -> None:
 
 
 def test_a_customer_who_changes_number_is_one_party_with_both(parse: Parse) -> None:
-    """New addresses first; the old number is no longer the mobile; the thread goes on under the new one."""
+    """New addresses first; the old ones were his until now; the thread goes on under the new one."""
     (notice,) = seen(parse(sample("number_changed")))
     assert notice.kind == "notice"
     assert notice.conversation == "700100200300:393334445566"
     assert addresses(notice.author.points) == [
         ("phone||+393334445566", "mobile"),
         ("whatsapp||IT.9999104857201", ""),
-        ("phone||+393331112233", "other"),
-        ("whatsapp||IT.4829104857201", ""),
+        ("phone||+393331112233", "former"),
+        ("whatsapp||IT.4829104857201", "former"),
     ]
 
 
