@@ -23,7 +23,7 @@ FIGURES: dict[str, Any] = {
     "cpu_per_interaction": lambda: cpu_per_interaction.run(count=200, customers=20, rounds=1),
     "crm_calls": lambda: crm_calls.run(count=30, customers=10),
     "ingest": lambda: ingest.run(count=64, rounds=1),
-    "isolation": lambda: isolation.run(backlog=500, rounds=1, seconds=1.0),
+    "isolation": lambda: isolation.run(backlog=200, rounds=1, seconds=1.0),
     "statements": lambda: statements.run(small=1_000, large=2_000, count=200),
     "resolve_growth": lambda: resolve_growth.run(small=300, large=600, batches=3),
 }
