@@ -150,7 +150,7 @@ def _lost_leaves(evidence: Evidence) -> Iterator[str]:
 
 def _lost_changes(evidence: Evidence) -> Iterator[str]:
     """Edited and revoked messages show what they came to; each answer's record the furthest status."""
-    known = {leaf.id for leaf in evidence.acknowledged}
+    whose = {leaf.id: leaf.customer for leaf in evidence.acknowledged}
     furthest: dict[str, str] = {}
     for leaf in evidence.acknowledged:
         if leaf.kind == "status" and leaf.of and leaf.status:
@@ -158,7 +158,9 @@ def _lost_changes(evidence: Evidence) -> Iterator[str]:
     for name, contents in evidence.crms.items():
         for touch in contents.touches:
             message = touch.message or ""
-            if message in known and message in evidence.texts and touch.text != evidence.texts[message]:
+            if whose.get(message) in evidence.left.get(name, ()):
+                continue  # the customer was deleted there: nothing is written to what is left of him
+            if message in whose and message in evidence.texts and touch.text != evidence.texts[message]:
                 yield f"{name}: {touch.id}: not the text that {message} came to"
             if message in furthest and (touch.status or "").lower() != furthest[message]:
                 yield f"{name}: {touch.id}: {touch.status}, the vendor said {furthest[message]}"
