@@ -138,7 +138,7 @@ def test_what_does_not_balance_is_said(evidence: Evidence, said: str) -> None:
 
 
 def test_what_may_be_missing_is_not_lost() -> None:
-    """The records of a customer who was deleted there, and their edits; an answer that was refused with a reason, or parked."""
+    """Records and edits of a customer who was deleted there; an answer that was refused with a reason, or parked."""
     gone = evolve(touches(SECOND), left={"b": frozenset({ANNA})})
     assert verdict(gone).lost == []
     left = evolve(touches(evolve(FIRST, text="Helo"), SECOND), left={"b": frozenset({ANNA})})
