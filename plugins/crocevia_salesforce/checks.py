@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from crocevia import Finding
 from crocevia.errors import RemoteError
 from crocevia.mapping import ObjectMapping
+from crocevia_salesforce import children
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.schemas import Schema, Schemas
 from crocevia_salesforce.settings import Settings
@@ -59,10 +60,24 @@ def _object(schemas: Schemas, mapping: ObjectMapping) -> Iterable[Finding]:
         for flag, may in _NEEDED.items()
         if not schema.raw.get(flag)
     ]
-    names = [name for lens in mapping.lenses for name in lens.remote]
+    names = [name for lens in mapping.lenses for name in lens.remote if name != children.RELATIONSHIP]
     found += [_missing(mapping.object, name) for name in names if name not in schema.fields]
     found += _key(schema, mapping) + _revision(schema, mapping)
+    if mapping.of == "profile":
+        found += _customers(schemas, schema, mapping.object)
     return found or [Finding(level="ok", what=mapping.object)]
+
+
+def _customers(schemas: Schemas, schema: Schema, object_name: str) -> list[Finding]:
+    """What an object of customers can lack beside its fields."""
+    found = []
+    if object_name == "Account" and not schema.only:
+        do = "person accounts are not enabled in this org: leave Account out of objects"
+        found.append(Finding(level="problem", what=object_name, do=do))
+    if not schemas.has_identities(object_name):
+        do = f"contact points without a field are not kept there: deploy the package and {_PERMISSION_SET}"
+        found.append(Finding(level="warning", what=f"{object_name}: {children.OBJECT}", do=do))
+    return found
 
 
 def _missing(object_name: str, name: str) -> Finding:

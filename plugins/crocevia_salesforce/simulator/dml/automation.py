@@ -29,9 +29,12 @@ _parse = lru_cache(maxsize=256)(parse_condition)
 
 
 def derive(sobject: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that follow from others: a person's whole name, whether a task is closed."""
+    """Return the columns that follow from others: names, whether a task is closed or an account a person."""
     found: dict[str, Any] = {}
-    if sobject.field("LastName") and (name := sobject.field("Name")) and not name.createable:
+    person = sobject.field("IsPersonAccount") is not None and bool(row.get("LastName"))
+    if sobject.field("IsPersonAccount"):
+        found["IsPersonAccount"] = int(person)
+    if sobject.field("LastName") and (name := sobject.field("Name")) and (person or not name.createable):
         parts = [row.get("FirstName"), row.get("LastName")]
         found["Name"] = " ".join(part for part in parts if part) or None
     for (object_name, source), flags in _CLOSED.items():
