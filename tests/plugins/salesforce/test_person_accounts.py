@@ -27,10 +27,13 @@ def people(corpus: Path) -> Iterator[Simulator]:
 @pytest.fixture
 def connector(people: Simulator) -> Salesforce:
     """Logged in there."""
+    return of_accounts(people)
+
+
+def of_accounts(org: Simulator) -> Salesforce:
+    """A connector whose customers are accounts."""
     secret = Secret("simulated-secret")
-    return Salesforce(
-        Settings(instance_url=people.url, client_id="crocevia", client_secret=secret, objects=("Account",))
-    )
+    return Salesforce(Settings(instance_url=org.url, client_id="crocevia", client_secret=secret, objects=("Account",)))
 
 
 def test_a_customer_is_an_account_that_is_a_person(people: Simulator, connector: Salesforce) -> None:
