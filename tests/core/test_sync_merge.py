@@ -5,10 +5,23 @@ from typing import Any
 
 import pytest
 
-from crocevia import ContactPoint, Event, InteractionSeen, Party
+from crocevia import ContactPoint, Event, InteractionRevised, InteractionSeen, Party, hookimpl
 from crocevia.config.options import Options
+from crocevia.errors import RefusedError
+from crocevia.store import merges as merge_store
 from crocevia.store.profiles import ProfileRow, ids_of, load_canonical
-from crocevia.store.tables import bindings, claims, commands, interactions, merges, moved, profiles, reviews
+from crocevia.store.tables import (
+    bindings,
+    claims,
+    commands,
+    interactions,
+    journal_subjects,
+    merges,
+    metadata,
+    moved,
+    profiles,
+    reviews,
+)
 from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
 from crocevia.sync.merge import Merged, merge
@@ -281,3 +294,134 @@ def test_a_customer_deleted_in_one_crm_is_deleted_where_the_connection_opts_in(c
     crossroads.check()
     assert (list(crossroads.a.records()), crossroads.b.records()) == ([person], {})
     assert sorted(text for _, text, _ in crossroads.touches(crossroads.a)) == ["1", "2"]
+
+
+# --- in which order, and what remains ---------------------------------------------------------------------------------
+
+
+@SQLITE
+def test_merges_are_taken_back_in_order(crossroads: Crossroads) -> None:
+    """Pointers never form a chain; what another merge stands on is refused, with what to do first."""
+    take_in(crossroads, *(said(str(n), phone(f"+39333000000{n}")) for n in range(4)))
+    before = state(crossroads)
+    one, two_, three, four = living(crossroads)
+    by_person(crossroads, two_, one)
+    by_person(crossroads, three, two_)
+    by_person(crossroads, three, four)
+    rows = {row["uid"]: row for row in crossroads.rows(profiles)}
+    assert {rows[uid]["merged_into"] for uid in (one, two_, four)} == {rows[three]["id"]}
+    assert set(owners(crossroads).values()) == {three}
+    with pytest.raises(RefusedError, match=f"`crocevia unmerge {two_}`"):
+        take_back(crossroads, one)
+    with pytest.raises(RefusedError, match=four):
+        take_back(crossroads, two_)
+    take_back(crossroads, four)
+    take_back(crossroads, two_)
+    rows = {row["uid"]: row for row in crossroads.rows(profiles)}
+    assert rows[one]["merged_into"] == rows[two_]["id"]
+    take_back(crossroads, one)
+    assert state(crossroads) == before
+    with pytest.raises(RefusedError, match="nothing to take back"):
+        take_back(crossroads, one)
+    crossroads.settle()
+    crossroads.check()
+
+
+@SQLITE
+def test_a_record_deleted_since_is_not_made_again(crossroads: Crossroads) -> None:
+    """By an unmerge neither; it says so."""
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    crossroads.settle()
+    double = crossroads.a.by_key(second) or ""
+    crossroads.a.delete(double)
+    crossroads.settle()
+    crossroads.check()
+    done = take_back(crossroads, second)
+    assert done.left == [f"a: Person {double} was merged or deleted there: that is not undone there"]
+    crossroads.settle()
+    crossroads.check()
+    assert list(crossroads.a.records()) == [crossroads.a.by_key(first)]
+
+
+@SQLITE
+def test_what_changed_since_stays_and_is_named(crossroads: Crossroads) -> None:
+    """A field that was changed after the merge, and an address that was entered, are a person's to place."""
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    crossroads.settle()
+    crossroads.a.edit(crossroads.a.by_key(first) or "", last="Lovelace", phone="+39 02 7654321")
+    crossroads.settle()
+    done = take_back(crossroads, second)
+    assert (done.fields, done.addresses) == (["family_name", "given_name"], ["phone||+39027654321"])
+    [asked] = crossroads.rows(reviews, kind="unmerge")
+    assert json.loads(asked["data"])["fields"] == done.fields
+    assert state(crossroads)[first][0]["family_name"] == "Lovelace"
+    assert "family_name" not in state(crossroads)[second][0]
+    crossroads.settle()
+    crossroads.check()
+
+
+def test_plugins_hear_of_merges_and_unmerges(crossroads: Crossroads) -> None:
+    """With both ids; once each."""
+    heard: list[tuple[str, str, str]] = []
+
+    @hookimpl
+    def crocevia_profiles_merged(survivor: str, merged: str, reason: str) -> None:
+        heard.append((reason, survivor, merged))
+
+    @hookimpl
+    def crocevia_profiles_unmerged(survivor: str, restored: str) -> None:
+        heard.append(("unmerged", survivor, restored))
+
+    crossroads.hooks["ear"] = {
+        "crocevia_profiles_merged": crocevia_profiles_merged,
+        "crocevia_profiles_unmerged": crocevia_profiles_unmerged,
+    }
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    take_back(crossroads, second)
+    crossroads.settle()
+    assert heard == [("the same person", first, second), ("unmerged", first, second)]
+
+
+def test_every_row_about_a_customer_carries_his_key_through_a_merge_and_back(crossroads: Crossroads) -> None:
+    """While merged, the family's ids find everything; afterwards each profile's rows say nothing of the other."""
+
+    @hookimpl
+    def crocevia_interaction_logged(event: Any) -> None:
+        """Somebody listens, so that the events are kept."""
+
+    crossroads.hooks["ear"] = {"crocevia_interaction_logged": crocevia_interaction_logged}
+    take_in(crossroads, said("ADA 1", phone(), name="ADA"), said("EVE 1", mail(), name="EVE"))
+    crossroads.settle()
+    ada, eve = living(crossroads)
+    by_person(crossroads, ada, eve)
+    take_in(crossroads, said("ADA 2", phone()), said("EVE 2", mail()))
+    take_in(
+        crossroads,
+        InteractionRevised(key="edit", of="EVE 1", at=START, text="EVE 1 edited"),
+        InteractionRevised(key="edit 2", of="EVE 2", at=START, text="EVE 2 edited"),
+    )
+    ids = {row["uid"]: row["id"] for row in crossroads.rows(profiles)}
+    with crossroads.store.reading() as connection:
+        assert merge_store.family(connection, ids[ada]) == [ids[ada], ids[eve]]
+    assert about(crossroads, {ids[ada], ids[eve]}) == {"ADA", "EVE"}
+    take_back(crossroads, eve)
+    crossroads.settle()
+    assert about(crossroads, {ids[ada]}) == {"ADA"}
+    assert about(crossroads, {ids[eve]}) == {"EVE"}
+    linked = {(row["profile_id"], row["raw_id"]) for row in crossroads.rows(journal_subjects)}
+    eves = {row["raw_id"] for row in crossroads.rows(interactions, profile_id=ids[eve])}
+    assert {(ids[eve], raw) for raw in eves} <= linked
+
+
+def about(crossroads: Crossroads, ids: set[int]) -> set[str]:
+    """Who is named in the rows that carry these profiles' key: decisions about both, which name both, apart."""
+    found = set()
+    for table in metadata.sorted_tables:
+        if "profile_id" not in table.c or table.name == "decisions":
+            continue
+        said_ = json.dumps([row for row in crossroads.rows(table) if row["profile_id"] in ids], default=str)
+        found |= {name for name in ("ADA", "EVE") if name in said_}
+    return found
