@@ -28,6 +28,7 @@ from crocevia.store import Store, books, connections, profiles
 from crocevia.store.journal import GroupCommit
 from crocevia.store.tables import bindings, commands, metadata
 from crocevia.sync import announce, backfill
+from crocevia.sync.gate import READ
 from crocevia.sync.hand import by_hand
 from crocevia.sync.lane import Lane
 from crocevia.sync.merge import merge
@@ -262,11 +263,16 @@ class Hub:
                     idle.add(name)
                 if len(idle) == len(names):
                     break
-            if all(self.books(name).quiet for name in names):
+            if all(self._well(name) and self.books(name).quiet for name in names):
                 return True
             idle.clear()
             self.tick(61)
         return False
+
+    def _well(self, name: str) -> bool:
+        """Whether a connection makes the calls that it wants to make."""
+        lane = self.lanes[name]
+        return not lane.unwell and not lane.live.gate.held() and lane.live.gate.wait_s(READ) == 0
 
     def _waits(self) -> bool:
         self.outbox += self.chat.requests(2)

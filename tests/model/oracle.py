@@ -65,7 +65,7 @@ class Oracle:
     Attributes:
         said: Messages by key.
         answers: Answers by text, which is each one's own.
-        typed: Records that a person changed since the last rest, with the fields of each.
+        typed: Records that a person changed since the last rest, with what was entered last in each field.
         taken: Numbers that a person took off a record since the last rest, by record.
         shown: Customers who wrote since the last rest.
         mixed: Records that were merged, deleted or made since the last rest: they may take after others.
@@ -81,11 +81,11 @@ class Oracle:
     said: dict[str, Said] = field(factory=dict)
     answers: dict[str, Answer] = field(factory=dict)
     drafts: dict[Place, str] = field(factory=dict)
-    typed: dict[Place, set[str]] = field(factory=dict)
+    typed: dict[Place, dict[str, Any]] = field(factory=dict)
     taken: dict[Place, set[str]] = field(factory=dict)
     shown: set[str] = field(factory=set)
     mixed: set[Place] = field(factory=set)
-    gone: dict[Place, set[str]] = field(factory=dict)
+    gone: dict[Place, dict[str, Any]] = field(factory=dict)
     born: set[Place] = field(factory=set)
     merged: set[Place] = field(factory=set)
     merged_keys: set[str] = field(factory=set)
@@ -93,13 +93,11 @@ class Oracle:
     words: set[str] = field(factory=set)
     ambiguous: int = 0
     asleep: int = 0
-    scribbles: int = 0
-    meddled: bool = False
     customers: dict[str, Customer] = field(factory=dict)
 
     def type(self, place: Place, **values: Any) -> None:
         """A person has entered these values."""
-        self.typed.setdefault(place, set()).update(values)
+        self.typed.setdefault(place, {}).update(values)
         for name in ("first", "last", "name"):
             self.words.update((values.get(name) or "").split())
 
@@ -139,7 +137,6 @@ class Oracle:
         self.customers = customers
         for since in (self.typed, self.taken, self.shown, self.mixed):
             since.clear()
-        self.meddled = False
 
 
 def digits(number: str) -> str:

@@ -198,7 +198,7 @@ class Day:
         place, crm = found
         crm.delete(place[1])
         self.oracle.mixed.add(place)
-        self.oracle.gone[place] = set(self.oracle.typed.get(place, ()))
+        self.oracle.gone[place] = dict(self.oracle.typed.get(place, {}))
         for answer in self.oracle.answers.values():
             answer.sure = answer.sure and answer.person != place  # it may not have been read yet
         return str(place)
@@ -212,7 +212,7 @@ class Day:
             self.hub.crms[place[0]].undelete(place[1])
         except GoneError:
             return None
-        self.oracle.type(place, **dict.fromkeys(self.oracle.gone.pop(place)))  # nobody may have seen it before
+        self.oracle.type(place, **self.oracle.gone.pop(place))  # nobody may have seen it before
         return str(place)
 
     def merge(self, dice: Dice) -> str | None:
@@ -277,7 +277,6 @@ class Day:
         if not logged:
             return None
         id_ = dice.pick(logged)
-        self.oracle.scribbles += 1
         crm.edit(id_, text="scribbled")
         return id_
 

@@ -22,7 +22,7 @@ import click
 from tests.mutations.mutation import ROOT, Mutation
 from tests.mutations.table import MUTATIONS
 
-FAILED, LONGEST_S = 1, 240
+FAILED, LONGEST_S, ALL_S = 1, 240, 1800
 SOURCES = ("core", "plugins", "contrib", "")
 
 
@@ -41,7 +41,7 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def run(root: Path, ids: Iterable[str], *more: str) -> tuple[int, str]:
+def run(root: Path, ids: Iterable[str], *more: str, longest_s: float = LONGEST_S) -> tuple[int, str]:
     """Run tests of a copy; pytest's exit code and the end of what it said. -1: it did not end."""
     sources = os.pathsep.join(str(root / source) for source in SOURCES)
     environment = {**os.environ, "PYTHONPATH": sources, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -60,7 +60,7 @@ def run(root: Path, ids: Iterable[str], *more: str) -> tuple[int, str]:
     ]
     try:
         done = subprocess.run(
-            command, cwd=root, env=environment, capture_output=True, text=True, timeout=LONGEST_S, check=False
+            command, cwd=root, env=environment, capture_output=True, text=True, timeout=longest_s, check=False
         )
     except subprocess.TimeoutExpired:
         return -1, "it did not end"
@@ -73,7 +73,7 @@ def survives(root: Path, mutation: Mutation) -> str:
     original = path.read_text(encoding="utf-8")
     try:
         path.write_text(mutation.applied(root), encoding="utf-8")
-        code, said = run(root, mutation.ids)
+        code, said = run(root, mutation.ids, "-x")
     finally:
         path.write_text(original, encoding="utf-8")
     if code in (FAILED, -1):
@@ -93,7 +93,7 @@ def main(workers: int, only: str) -> None:
         for number in range(workers):
             roots.put(copied(Path(folder) / str(number)))
         root = roots.get()
-        code, said = run(root, sorted({id_ for one in chosen for id_ in one.ids}), "-n", str(workers))
+        code, said = run(root, sorted({id_ for one in chosen for id_ in one.ids}), "-n", str(workers), longest_s=ALL_S)
         if code != 0:
             raise click.ClickException(f"tests that the table names fail without any mutation:\n{said}")
         roots.put(root)
