@@ -81,11 +81,14 @@ class Part:
         if self.operation == "delete":
             listed = ",".join(row.id or "" for row in self.rows)
             return "DELETE", f"composite/sobjects?ids={listed}&allOrNone=false", None
+        if self.operation == "create":
+            body = {"allOrNone": False, "records": [self._record(row, key_field) for row in self.rows]}
+            return "POST", "composite/sobjects", body
         path = f"composite/sobjects/{self.object}/{key_field}" if self.operation == "upsert" else "composite/sobjects"
         return "PATCH", path, {"allOrNone": False, "records": [self._record(row, key_field) for row in self.rows]}
 
     def _record(self, row: Row, key_field: str) -> dict[str, Any]:
-        identity = {key_field: row.key} if self.operation == "upsert" else {"id": row.id}
+        identity = {"upsert": {key_field: row.key}, "create": {}}.get(self.operation, {"id": row.id})
         return {"attributes": {"type": self.object}, **row.values, **identity}
 
 

@@ -38,6 +38,8 @@ def check(
     yield Finding(level="ok", what=f"api_version {settings.api_version}")
     for mapping in mappings:
         yield from _object(schemas, mapping)
+    if settings.mirror == "task":
+        yield from _mirror(schemas)
     if transport.usage is not None:
         yield _usage(transport.usage.used, transport.usage.limit)
 
@@ -78,6 +80,26 @@ def _customers(schemas: Schemas, schema: Schema, object_name: str) -> list[Findi
         do = f"contact points without a field are not kept there: deploy the package and {_PERMISSION_SET}"
         found.append(Finding(level="warning", what=f"{object_name}: {children.OBJECT}", do=do))
     return found
+
+
+def _mirror(schemas: Schemas) -> Iterable[Finding]:
+    """Whether interactions may have Tasks."""
+    try:
+        task = schemas.fresh("Task")
+    except RemoteError as error:
+        return [Finding(level="problem", what="Task", do=str(error))]
+    if not task.raw.get("createable"):
+        return [
+            Finding(
+                level="problem",
+                what="Task",
+                do="the user may not create it: give him the permission, or mirror = 'none'",
+            )
+        ]
+    if "Interaction__c" not in task.references.get("WhatId", ()):
+        do = "Interaction__c takes no activities: deploy the package, or mirror = 'none'"
+        return [Finding(level="problem", what="Task.WhatId", do=do)]
+    return [Finding(level="ok", what="Task")]
 
 
 def _missing(object_name: str, name: str) -> Finding:

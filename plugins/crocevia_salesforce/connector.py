@@ -31,6 +31,7 @@ from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
 from crocevia_salesforce.finding import Finder
+from crocevia_salesforce.mirror import Mirror
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.schemas import Schemas, object_schema
 from crocevia_salesforce.settings import Settings
@@ -73,6 +74,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
                 settings.revision_field,
             ),
             bulk_from=settings.bulk_from,
+            mirror=Mirror(self._schemas, self._reads) if settings.mirror == "task" else None,
             override_duplicates=settings.duplicate_rules == "override",
         )
 

@@ -76,6 +76,13 @@ class Reads:
         for query in _children_queries(lookup, list(ids)):
             yield from self.transport.pages(self.transport.get("query", q=query))
 
+    def pointing(self, object_name: str, field: str, ids: Iterable[str]) -> Iterator[str]:
+        """Those of the ids that a living record of the object points to by this field."""
+        for listed in _listed(list(ids)):
+            query = f"SELECT {field} FROM {object_name} WHERE {field} IN ({listed})"  # noqa: S608 - SOQL over ids
+            for row in self.transport.pages(self.transport.get("query", q=query)):
+                yield row[field]
+
     def fates(self, object_name: str, ids: Iterable[str]) -> dict[str, tuple[bool, str | None]]:
         """What became of records: `{id: (is deleted, id of the survivor of a merge)}`; the unknown are left out."""
         schema = self.schemas.known(object_name)

@@ -54,6 +54,7 @@ class Settings:
         objects: As what customers are kept: `"Contact"`, `"Lead"`, `"Account"` (person accounts). All are kept in step;
             new ones are made as the first, unless `record_as` or a plugin says otherwise.
         person_record_type: Record type of new person accounts; None: the user's default one.
+        mirror: `"task"` makes one Task beside each interaction of a contact.
         key_field: External id field (text, unique, case-sensitive) on every mapped object.
         revision_field: Number field where our revision is stamped.
         overlap_s: How late, in seconds, a commit may be and still be found by polling. Source: in use elsewhere,
@@ -80,6 +81,7 @@ class Settings:
     api_version: str = "62.0"
     objects: tuple[CustomerObject, ...] = ("Contact",)
     person_record_type: str | None = None
+    mirror: Literal["none", "task"] = "none"
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
     overlap_s: int = field(default=60, validator=validators.ge(1))

@@ -21,6 +21,7 @@ from crocevia.mapping import ObjectMapping, Reference
 from crocevia_salesforce import children, families
 from crocevia_salesforce.batches import Part, Row, calls, groups, parts, rows
 from crocevia_salesforce.bulk import Bulk, fits
+from crocevia_salesforce.mirror import Mirror
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.refusals import Circumstances, LostRaceError, of_row
 from crocevia_salesforce.schemas import Schemas
@@ -49,6 +50,7 @@ class Writes:
         key_field: External id field of upserts.
         bulk: The other road, for many rows.
         bulk_from: Rows of one object and operation from which they go by it.
+        mirror: Makes Tasks of interactions; None: none are wanted.
         override_duplicates: Whether alerts of duplicate rules are overridden.
     """
 
@@ -60,6 +62,7 @@ class Writes:
     bulk: Bulk
     bulk_from: int
     override_duplicates: bool = False
+    mirror: Mirror | None = None
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome a write, in order. Raises the decision when no call got through at all."""
@@ -72,6 +75,9 @@ class Writes:
             for row in lost:
                 row.outcome = _conflict(row.outcome)
         families.settle(everything)
+        if self.mirror is not None and (tasks := self.mirror.rows(todo)):
+            self._make(tasks)
+            families.settle(tasks)
         if failures and all(row.outcome in failures for row in todo) and isinstance(failures[0], _OF_THE_CONNECTION):
             raise failures[0]
         self._follow([row for row in todo if isinstance(row.outcome, GoneError)])
@@ -83,7 +89,8 @@ class Writes:
         pending: list[Part] = []
         failures: list[RemoteError] = []
         for object_name, operation, members in groups(todo, self._ranks(), self._parents()):
-            in_bulk = [row for row in members if fits(row)] if len(members) >= self.bulk_from else []
+            many = len(members) >= self.bulk_from and operation != "create"
+            in_bulk = [row for row in members if fits(row)] if many else []
             if len(in_bulk) < self.bulk_from:
                 pending.extend(parts(object_name, operation, members))
                 continue

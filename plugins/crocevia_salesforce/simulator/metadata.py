@@ -102,7 +102,22 @@ def _deploy_object(schema: Schema, folder: Path) -> bool:
     prefix = existing.key_prefix if existing else _free_prefix(schema)
     label = _text(xml, "label") or name
     schema.add(SObject.of(describe_object(name, prefix, label, _text(xml, "pluralLabel") or label, fields)))
+    if _flag(xml, "enableActivities"):
+        _allow_activities(schema, name)
     return True
+
+
+def _allow_activities(schema: Schema, name: str) -> None:
+    """Let tasks and events hang on an object's records."""
+    for activity in ("Task", "Event"):
+        sobject = schema.get(activity)
+        if sobject is None:
+            continue
+        fields = [
+            {**entry, "referenceTo": sorted({*entry["referenceTo"], name})} if entry["name"] == "WhatId" else entry
+            for entry in sobject.describe["fields"]
+        ]
+        schema.add(SObject.of({**sobject.describe, "fields": fields}))
 
 
 def _free_prefix(schema: Schema) -> str:

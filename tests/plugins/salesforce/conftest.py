@@ -24,9 +24,9 @@ def connect(org: Simulator) -> Connect:
     """Make a connector to the org; keywords are settings, `clock` the connector's clock."""
 
     def make(clock: Any = None, **settings: Any) -> Salesforce:
-        given = {"client_id": "crocevia", "client_secret": Secret("simulated-secret"), **settings}
+        known = {"instance_url": org.url, "client_id": "crocevia", "client_secret": Secret("simulated-secret")}
         more = {"clock": clock} if clock else {}
-        return Salesforce(Settings(instance_url=org.url, **given), connection="acme", **more)
+        return Salesforce(Settings(**{**known, **settings}), connection="acme", **more)
 
     return make
 
