@@ -13,6 +13,7 @@ from crocevia.store import Store, open_store
 from crocevia.store.tables import bindings, cursors, reviews
 from crocevia.sync.lane import Lane
 from crocevia.sync.plan import make_plan
+from crocevia.sync.world import World
 from crocevia.testing import FaultPoints, KilledError
 from tests.core.conftest import postgres_url
 
@@ -38,7 +39,7 @@ def test_thousands_of_records_are_linked_and_not_doubled_as_planned(
     assert adoption.wrong(store, filled, COUNT) == []
     assert {name: planned[name, "create"] for name in filled} == {name: shelf.made for name, shelf in filled.items()}
     with store.reading() as connection:
-        asked = dict(
+        asked: dict[str, int] = dict(
             connection.execute(sa.select(reviews.c.connection, sa.func.count()).group_by(reviews.c.connection)).all()
         )
         linked = connection.execute(
@@ -65,7 +66,7 @@ def test_what_is_ambiguous_says_what_to_choose_between(tmp_path: Path) -> None:
     store.close()
 
 
-def run_killed(world: Callable[[], adoption.World], names: tuple[str, ...]) -> int:
+def run_killed(world: Callable[[], World], names: tuple[str, ...]) -> int:
     """Turn after turn, each ended by a kill at the next place of the list; return how many kills there were."""
     kills = 0
     for number in range(24):
@@ -88,7 +89,7 @@ def test_a_baseline_that_is_killed_again_and_again_goes_on_from_its_cursor(
 ) -> None:
     """Nothing is doubled or lost, and no page that was kept is read again."""
     monkeypatch.setattr(adoption, "PAGE", 20)
-    count = 200
+    count = 200 if database == "sqlite" else 100
     url = f"sqlite:///{tmp_path}/crocevia.db" if database == "sqlite" else request.getfixturevalue("postgres_url")
     filled = adoption.shelves(count)
     store = open_store(url)
