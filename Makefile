@@ -14,7 +14,7 @@ BENCH_JSON ?= .cache/bench.json
 RUNNABLE := .venv/.installed
 TESTABLE := .venv/.installed-with-tests
 
-.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign faults bench format clean
+.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign faults model mutations bench format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -70,6 +70,12 @@ campaign: setup ## twenty demo days, the daemon killed at least five times in ea
 
 faults: setup ## the daemon under kill -9 and every other fault, judged from outside (SEED=, RUNS=, STORE=sqlite|postgresql)
 	.venv/bin/python -m tests.faults --seed $(SEED) --runs $(RUNS) --seconds $(SECONDS) $(if $(STORE),--store $(STORE)) --jobs $(WORKERS)
+
+model: setup ## SEEDS=2000 days of a hub, three CRMs and a channel against an oracle, killed at every fault point
+	.venv/bin/python -m tests.model --seeds $(or $(SEEDS),2000)
+
+mutations: setup ## take each mechanism that keeps an invariant away, and see which test fails
+	.venv/bin/python -m tests.mutations
 
 bench: setup ## figures, each with its floor
 	@mkdir -p $(dir $(BENCH_JSON))

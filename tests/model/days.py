@@ -28,6 +28,7 @@ MOODS: tuple[tuple[str, ...], ...] = tuple(
     for mood in (
         _CUSTOMERS * 2 + _COLLEAGUES * 2 + _HAND + _TROUBLE + _KILLS + _WORK * 2 + "rest outage",
         _CUSTOMERS + _WORK + _KILLS + "answer create answer rest",
+        _CUSTOMERS + _WORK + _KILLS + _HAND * 2 + "delete undelete rest",
         _COLLEAGUES + _HAND + "write deliver deliver " + _WORK + "rest rest rest",
         _CUSTOMERS + _COLLEAGUES + _HAND + _TROUBLE * 2 + _KILLS * 2 + _WORK * 2,
     )
@@ -41,6 +42,15 @@ class Report:
 
     days: int = 0
     kills: Counter[str] = field(factory=Counter)
+
+    def add(self, other: Report) -> None:
+        """Count other days in."""
+        self.days += other.days
+        self.kills.update(other.kills)
+
+    def seldom(self, least: int) -> list[str]:
+        """The fault points at which the process died less often."""
+        return [point for point in fault_points() if self.kills[point] < least]
 
     def lines(self) -> list[str]:
         """How often the process died at each fault point."""
