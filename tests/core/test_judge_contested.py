@@ -203,6 +203,20 @@ def test_a_later_edit_renews_the_entry(crossroads: Crossroads, name: str) -> Non
     crossroads.check()
 
 
+def test_a_field_in_review_is_nobodys_to_take(crossroads: Crossroads) -> None:
+    """It was a tie; an edit that would have won by the policy a minute later renews the entry, too."""
+    known(crossroads)
+    edit(crossroads, "a", last="Queen")
+    edit(crossroads, "b", last="Byron")
+    crossroads.settle()
+    crossroads.clock.advance(60)
+    edit(crossroads, "b", last="Noel")
+    crossroads.settle()
+    assert both(crossroads, "last") == ["Queen", "Noel"]
+    assert asked(crossroads) == [("conflict", "b")]
+    crossroads.check()
+
+
 @pytest.mark.parametrize(("name", "last"), [("a", "Byron"), ("b", "Queen")])
 def test_it_ends_when_both_sides_agree_and_is_asked_again_when_they_differ_again(
     crossroads: Crossroads, name: str, last: str

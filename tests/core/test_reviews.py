@@ -65,6 +65,8 @@ def test_a_chosen_value_goes_to_every_crm(crossroads: Crossroads, choice: str, l
     settled(crossroads, choice)
     assert both(crossroads, "last") == [last, last]
     assert people_say(crossroads) == [("given_name, family_name, display_name", choice)]
+    [ada] = crossroads.rows(profiles)
+    assert json.loads(ada["origins"])["family_name"][1] == "person"
     [ended] = crossroads.rows(reviews)
     assert (ended["state"], ended["ended_by"], ended["choice"]) == ("ended", "anna", choice)
     crossroads.b.edit(crossroads.person_id(crossroads.b), last="Noel")
