@@ -76,19 +76,25 @@ class Part:
             Part(self.object, self.operation, self.rows[middle:]),
         )
 
-    def request(self, key_field: str) -> tuple[str, str, dict[str, Any] | None]:
+    def is_create(self, key_field: str | None) -> bool:
+        """Whether making it twice makes two of each record."""
+        return self.operation == "create" or (self.operation == "upsert" and key_field is None)
+
+    def request(self, key_field: str | None) -> tuple[str, str, dict[str, Any] | None]:
         """Method, path below the version, and body. Rows fail one by one, not together."""
         if self.operation == "delete":
             listed = ",".join(row.id or "" for row in self.rows)
             return "DELETE", f"composite/sobjects?ids={listed}&allOrNone=false", None
-        if self.operation == "create":
+        if self.is_create(key_field):
             body = {"allOrNone": False, "records": [self._record(row, key_field) for row in self.rows]}
             return "POST", "composite/sobjects", body
         path = f"composite/sobjects/{self.object}/{key_field}" if self.operation == "upsert" else "composite/sobjects"
         return "PATCH", path, {"allOrNone": False, "records": [self._record(row, key_field) for row in self.rows]}
 
-    def _record(self, row: Row, key_field: str) -> dict[str, Any]:
-        identity = {"upsert": {key_field: row.key}, "create": {}}.get(self.operation, {"id": row.id})
+    def _record(self, row: Row, key_field: str | None) -> dict[str, Any]:
+        identity: dict[str, Any] = {"id": row.id}
+        if self.operation in ("upsert", "create"):
+            identity = {key_field: row.key} if key_field and self.operation == "upsert" else {}
         return {"attributes": {"type": self.object}, **row.values, **identity}
 
 

@@ -52,6 +52,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
 
     def __init__(self, settings: Settings, **given: Any) -> None:
         super().__init__(settings, **given)
+        self.idempotent_upsert = settings.package  # type: ignore[misc]  # without our key it is a plain create
         self._tokens = Tokens(settings, self.http, self.clock.now)
         self._transport = Transport(self.http, self._tokens, settings.api_version)
         self._schemas = Schemas(self._transport)
@@ -64,7 +65,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
             schemas=self._schemas,
             reads=self._reads,
             mappings=self.mappings(),
-            key_field=settings.key_field,
+            key_field=settings.key,
             bulk=Bulk(
                 self._transport,
                 self.clock.now,

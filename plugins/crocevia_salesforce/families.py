@@ -13,7 +13,7 @@ from crocevia_salesforce.children import Identity
 from crocevia_salesforce.reads import Reads
 
 
-def child_rows(rows: Sequence[Row], reads: Reads, key_field: str) -> list[Row]:
+def child_rows(rows: Sequence[Row], reads: Reads, key_field: str | None) -> list[Row]:
     """Take the identities out of the rows' values; give what makes the org hold exactly those.
 
     A parent that is created has none yet; of one that is there they are read first, one call for 450 parents.
@@ -43,7 +43,7 @@ def _identities(row: Row) -> list[Identity]:
 
 
 def _children(
-    row: Row, wanted: Sequence[Identity], held: Mapping[Identity, Sequence[str]], key_field: str
+    row: Row, wanted: Sequence[Identity], held: Mapping[Identity, Sequence[str]], key_field: str | None
 ) -> Iterator[Row]:
     lookup = children.PARENTS[row.object]
     owner: dict[str, Any] = {lookup: row.id} if row.id else {_relation(lookup): {key_field: row.key}}

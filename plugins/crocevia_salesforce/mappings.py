@@ -120,17 +120,17 @@ def customer(object_name: str, settings: Settings) -> ObjectMapping:
         "Account": {"RecordTypeId": settings.person_record_type} if settings.person_record_type else {},
     }
     places = PLACES[object_name]
+    deployed = (Identities(places=places), Plain(name="language", field="Language__c", codec=TEXT))
     return ObjectMapping(
         object=object_name,
         of="profile",
-        key=settings.key_field,
-        revision=settings.revision_field,
+        key=settings.key,
+        revision=settings.revision,
         constants=constants.get(object_name, {}),
         lenses=(
             PersonName(given="FirstName", family="LastName"),
             Slots(places=places),
-            Identities(places=places),
-            Plain(name="language", field="Language__c", codec=TEXT),
+            *(deployed if settings.package else ()),
         ),
     )
 
@@ -140,8 +140,8 @@ def interaction(settings: Settings) -> ObjectMapping:
     return ObjectMapping(
         object="Interaction__c",
         of="interaction",
-        key=settings.key_field,
-        revision=settings.revision_field,
+        key=settings.key,
+        revision=settings.revision,
         lenses=(
             *_whose(settings),
             Plain(name="at", field="Occurred_At__c", codec=MOMENT, direction="to crm"),
@@ -160,5 +160,6 @@ def _whose(settings: Settings) -> tuple[Reference, ...]:
 
 
 def mappings(settings: Settings) -> tuple[ObjectMapping, ...]:
-    """All of them; what others point to comes first."""
-    return (*(customer(name, settings) for name in settings.objects), interaction(settings))
+    """All of them; what others point to comes first. Without the package there is no place for interactions."""
+    customers = tuple(customer(name, settings) for name in settings.objects)
+    return (*customers, interaction(settings)) if settings.package else customers

@@ -54,6 +54,9 @@ class Settings:
         objects: As what customers are kept: `"Contact"`, `"Lead"`, `"Account"` (person accounts). All are kept in step;
             new ones are made as the first, unless `record_as` or a plugin says otherwise.
         person_record_type: Record type of new person accounts; None: the user's default one.
+        package: Whether the org has Crocevia's package. False: customers alone are kept in step, in standard fields;
+            interactions and contact points without a field need the package. Without our key a create cannot be
+            repeated safely: one whose answer is lost is looked for, and else left to a person.
         mirror: `"task"` makes one Task beside each interaction of a contact.
         key_field: External id field (text, unique, case-sensitive) on every mapped object.
         revision_field: Number field where our revision is stamped.
@@ -81,6 +84,7 @@ class Settings:
     api_version: str = "62.0"
     objects: tuple[CustomerObject, ...] = ("Contact",)
     person_record_type: str | None = None
+    package: bool = True
     mirror: Literal["none", "task"] = "none"
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
@@ -116,6 +120,16 @@ class Settings:
             problems.append(f"region: expected an ISO country in capitals, such as 'IT', got {self.region!r}")
         if problems:
             raise ConfigError(*problems)
+
+    @property
+    def key(self) -> str | None:
+        """The external id field; None: the org has none."""
+        return self.key_field if self.package else None
+
+    @property
+    def revision(self) -> str | None:
+        """The field of our revision; None: the org has none."""
+        return self.revision_field if self.package else None
 
     def _unsealed(self) -> list[str]:
         """What is missing for a token to be kept."""

@@ -58,10 +58,33 @@ class Transport:
         """GET and decode. Raises the decision for any failure."""
         return self.decoded(self.call("GET", path, params=params))
 
-    def send(self, method: str, path: str, body: Any = None, *, headers: Mapping[str, str] | None = None) -> Any:
-        """Make a call that equals itself made twice, and decode. Raises the decision for any failure."""
-        answer = self.call(method, path, body=body, headers=headers, timeout_s=WRITE_TIMEOUT_S)
-        return self.decoded(answer) if answer.body else None
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool = True,
+    ) -> Any:
+        """Make a call and decode.
+
+        Args:
+            idempotent: Whether it equals itself made twice. False: without a clear answer it may have happened.
+
+        Raises:
+            OutcomeUnknownError: it may have happened.
+            RemoteError: the decision for any other failure.
+        """
+        try:
+            given = {"body": body, "headers": headers, "timeout_s": WRITE_TIMEOUT_S, "idempotent": idempotent}
+            answer = self.call(method, path, **given)
+            return self.decoded(answer) if answer.body else None
+        except RetryableError as error:
+            unclear = error.code is None and error.status is not None  # a proxy's answer, or half of the org's
+            if idempotent or not unclear or error.status in (406, 420, 429, 503):
+                raise
+            raise OutcomeUnknownError(f"{error}: it may have happened", status=error.status) from error
 
     def pages(self, body: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         """The rows of a query's answer, and of the pages that follow it."""
@@ -107,23 +130,25 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
+        idempotent: bool = True,
     ) -> Answer:
         """Make one call, again once after a new login when the session has ended.
 
         Args:
             path: Below the pinned version (`"composite"`), or whole from `/services/`.
             body: Sent as JSON, or as CSV where it is bytes.
+            idempotent: Whether it equals itself made twice.
 
         Raises:
             AuthError: also the new session is not accepted.
-            RemoteError: any other answer of 300 and above, or none, as a decision. Every call of this connector may
-                be made twice, so no answer means RetryableError.
+            OutcomeUnknownError: no answer came, and the call is not idempotent.
+            RemoteError: any other answer of 300 and above, or none, as a decision.
         """
         token = self._tokens.current()
-        answer = self._once(token, method, path, params, body, headers, timeout_s)
+        answer = self._once(token, method, path, params, body, headers, timeout_s, idempotent=idempotent)
         if answer.status == 401:  # mostly INVALID_SESSION_ID; a gateway may answer without the code
             token = self._tokens.renew(token)
-            answer = self._once(token, method, path, params, body, headers, timeout_s)
+            answer = self._once(token, method, path, params, body, headers, timeout_s, idempotent=idempotent)
         if answer.status >= 300:
             where = Circumstances(connection=self.connection, subject=f"{method} {path}", status=answer.status)
             raise of_answer(answer, where)
@@ -146,6 +171,8 @@ class Transport:
         body: Any,
         headers: Mapping[str, str] | None,
         timeout_s: float | None,
+        *,
+        idempotent: bool,
     ) -> Answer:
         client = self._client(token)
         url = f"{token.instance_url}{path}" if path.startswith("/services/") else f"{client.base_url}{path}"
@@ -155,7 +182,7 @@ class Transport:
             json=None if isinstance(body, bytes) else body,
             data=body if isinstance(body, bytes) else None,
             headers={**client.headers, "X-PrettyPrint": "0", **_type_of(body), **(headers or {})},
-            idempotent=True,
+            idempotent=idempotent,
             timeout_s=timeout_s,
         )
         if found := _USAGE.search(answer.headers.get("Sforce-Limit-Info") or ""):

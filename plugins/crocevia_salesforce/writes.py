@@ -47,7 +47,7 @@ class Writes:
         schemas: Forgotten where an answer contradicts them.
         reads: Asked what became of a record that is gone.
         mappings: Whose order says what is written first, and whose references say what is locked.
-        key_field: External id field of upserts.
+        key_field: External id field of upserts; None: the org has none, and they are creates.
         bulk: The other road, for many rows.
         bulk_from: Rows of one object and operation from which they go by it.
         mirror: Makes Tasks of interactions; None: none are wanted.
@@ -58,7 +58,7 @@ class Writes:
     schemas: Schemas
     reads: Reads
     mappings: Sequence[ObjectMapping]
-    key_field: str
+    key_field: str | None
     bulk: Bulk
     bulk_from: int
     override_duplicates: bool = False
@@ -89,7 +89,7 @@ class Writes:
         pending: list[Part] = []
         failures: list[RemoteError] = []
         for object_name, operation, members in groups(todo, self._ranks(), self._parents()):
-            many = len(members) >= self.bulk_from and operation != "create"
+            many = len(members) >= self.bulk_from and operation != "create" and self.key_field is not None
             in_bulk = [row for row in members if fits(row)] if many else []
             if len(in_bulk) < self.bulk_from:
                 pending.extend(parts(object_name, operation, members))
@@ -144,9 +144,11 @@ class Writes:
         """Make one call: one answer a part. Raises the decision when the call as a whole failed."""
         headers = _OVERRIDE if self.override_duplicates else {}
         requests = [part.request(self.key_field) for part in call]
+        # a Task that was made is found again by its interaction; a customer without a key is not
+        twice = not any(part.operation == "upsert" and part.is_create(self.key_field) for part in call)
         if len(call) == 1:
             method, path, body = requests[0]
-            return [self.transport.send(method, path, body, headers=headers)]
+            return [self.transport.send(method, path, body, headers=headers, idempotent=twice)]
         subrequests = [
             {
                 "method": method,
@@ -158,7 +160,7 @@ class Writes:
             for at, (method, path, body) in enumerate(requests)
         ]
         whole = {"allOrNone": False, "collateSubrequests": False, "compositeRequest": subrequests}
-        answer = self.transport.send("POST", "composite", whole, headers=headers)
+        answer = self.transport.send("POST", "composite", whole, headers=headers, idempotent=twice)
         return [self._part_answer(part, told) for part, told in zip(call, answer["compositeResponse"], strict=True)]
 
     def _part_answer(self, part: Part, told: Any) -> Answered:
@@ -197,7 +199,8 @@ class Writes:
 
     def _outcome(self, row: Row, result: Any) -> Outcome:
         if result.get("success"):
-            return Written(id=result["id"], created=bool(result.get("created", False)))
+            plain = row.operation == "create" or (row.operation == "upsert" and self.key_field is None)
+            return Written(id=result["id"], created=bool(result.get("created", plain)))
         where = Circumstances(
             connection=self.transport.connection,
             subject=row.subject,
