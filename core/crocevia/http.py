@@ -32,6 +32,7 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 LONGEST_AFTER = timedelta(hours=1)
 _DEEPEST_CAUSE = 8
 _REDIRECTED = 300
+_BODILESS = frozenset({204, 205, 304})
 _FOLLOWED = frozenset({"GET", "HEAD"})
 _BEFORE_SENDING = (requests.ConnectTimeout, NewConnectionError, ConnectTimeoutError, ssl.SSLCertVerificationError)
 _IDEMPOTENT = frozenset({"GET", "HEAD", "PUT", "DELETE", "OPTIONS"})
@@ -269,7 +270,15 @@ def _bounded(response: requests.Response) -> bytes:
         if len(body) > MAX_ANSWER_BYTES:
             msg = f"an answer of more than {MAX_ANSWER_BYTES} bytes"
             raise requests.exceptions.ContentDecodingError(msg)
+    if not body and response.ok and _says_no_length(response):
+        raise requests.ConnectionError("the answer broke off within its head")
     return bytes(body)
+
+
+def _says_no_length(response: requests.Response) -> bool:
+    """Whether nothing says how long the body is: the libraries take a head that broke off for one without a body."""
+    told = {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}
+    return not told and response.request.method != "HEAD" and response.status_code not in _BODILESS
 
 
 def _causes(error: BaseException) -> list[BaseException]:

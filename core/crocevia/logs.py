@@ -19,7 +19,10 @@ def configure(form: Literal["console", "json"]) -> None:
     render: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # the default one shows every local variable
+        )
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -35,3 +38,4 @@ def configure(form: Literal["console", "json"]) -> None:
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("crocevia").setLevel(logging.INFO)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its warnings quote addresses and answers

@@ -1,5 +1,7 @@
 """What the daemon tells when something around it is wrong: a text and an exit code, never a traceback."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +66,17 @@ def _embedded() -> object:
     from crocevia.engine import embedded  # noqa: PLC0415 - the module itself is the plugin
 
     return embedded
+
+
+def test_a_traceback_in_the_log_shows_no_variable() -> None:
+    """A library that logs an exception of its own logs no secret that happened to be at hand."""
+    code = (
+        "import logging, sys; from crocevia import logs; logs.configure('console')\n"
+        "def failing(token):\n"
+        "    try: 1 / 0\n"
+        "    except ZeroDivisionError: logging.getLogger('library').warning('odd', exc_info=True)\n"
+        "failing(sys.argv[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code, "s3cret"], capture_output=True, text=True, check=True)
+    assert "ZeroDivisionError" in done.stderr
+    assert "s3cret" not in done.stderr

@@ -159,8 +159,10 @@ def test_the_caller_knows_better_what_is_idempotent(server: Server, http: Http) 
 
 
 def test_a_body_that_ends_too_soon_is_no_answer(server: Server, http: Http) -> None:
-    """Half a JSON is not read as a whole one."""
+    """Half a JSON is not read as a whole one, nor half a head as an answer without a body."""
     for data in (
+        b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Len",
+        b"HTTP/1.1 200 OK\r\nServer: x\r\n",
         b'HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"id": "1"',
         b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"id"',
         b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Encoding: gzip\r\n\r\nnope",
