@@ -168,3 +168,16 @@ def test_a_deletion_that_would_be_carried_on_is_planned(crossroads: Crossroads) 
     with make_plan(crossroads.world) as plan:
         [gone] = changed(plan, "delete", "b")
     assert (gone.object, gone.remote_id, gone.ours) == ("Person", crossroads.person_id(crossroads.b), None)
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_what_a_search_finds_again_is_as_the_plan_has_written_it(crossroads: Crossroads) -> None:
+    """A number of another country ends alike: the search shows Ada, whom the plan has renamed."""
+    crossroads.a = MemoryCRM(clock=crossroads.clock, write_limit=1)
+    crossroads.options["b"] = Options(priority=5)
+    crossroads.a.create(first="Ada", last="Kingg", mobile=PHONE)
+    crossroads.b.create(first="Ada", last="King", mobile=PHONE)
+    crossroads.b.create(first="Carl", last="Smith", mobile="+44 7933 123 4567")
+    with make_plan(crossroads.world) as plan:
+        names = {change.fields["last"] for change in plan.changes() if "last" in change.fields}
+    assert names == {("Kingg", "King"), (None, "Smith")}
