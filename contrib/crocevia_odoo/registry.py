@@ -29,24 +29,19 @@ class Registry:
         self._rpc = rpc
 
     def keys(self, model: str, ids: Collection[int]) -> dict[int, str]:
-        """`{record: our key}`; records that carry none are left out."""
+        """`{record: our key}`: its own, else the one that came to it; records that carry none are left out.
+
+        One comes by a merge, where the survivor had none, and where the call that says where it was given was lost.
+        """
         plain: dict[int, list[str]] = {}
         found: dict[int, str] = {}
-        given: set[str] = set()
         for name, record in self._rows(model, "res_id", sorted(ids)):
             at, key = _parted(name)
             if at is None:
                 plain.setdefault(record, []).append(key)
-            else:
-                given.add(key)
-                if at == record:
-                    found[record] = key
-        # made, and then the call that says where was lost
-        for record, keys in plain.items():
-            fresh = [key for key in keys if key not in given]
-            if record not in found and len(fresh) == 1:
-                found[record] = fresh[0]
-        return found
+            elif at == record:
+                found[record] = key
+        return {record: keys[0] for record, keys in plain.items() if len(keys) == 1} | found
 
     def holders(self, model: str, keys: Collection[str]) -> dict[str, int]:
         """`{our key: record}`, the survivor's where the record was merged."""

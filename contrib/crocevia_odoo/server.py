@@ -33,7 +33,7 @@ _USER = "crocevia"
 _PERSON = "admin"
 _MODULES = "contacts,crm,mail,base_automation"
 _INITIALISE_TIMEOUT_S = 400
-_START_TIMEOUT_S = 60
+_START_TIMEOUT_S = 150
 _GROUPS = ("base.group_user", "base.group_partner_manager")
 _ACCOUNT = {"name": "Crocevia", "login": _USER, "email": "crocevia@example.com"}
 

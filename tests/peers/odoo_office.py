@@ -17,7 +17,7 @@ from crocevia_odoo.connector import Odoo, Settings
 from crocevia_odoo.rpc import Rpc
 from crocevia_odoo.server import OdooServer
 
-_LONGEST_S = 60
+_LONGEST_S = 120
 _REST = 20
 _WRITES = ("create", "write", "load", "unlink", "action_merge")
 _MERGE = "base.partner.merge.automatic.wizard"
