@@ -86,6 +86,8 @@ def run(schedule: Schedule, folder: Path) -> Report:
             },
             "reviews": found.status["reviews"],
         }  # fmt: skip
+        if place.database is not None:
+            place.database.keep(folder / "store.sql")
         (folder / "evidence.json").write_text(json.dumps(asdict(found), indent=1, default=_plain))
         (folder / "letters.json").write_text(json.dumps(evidence.letters(place), indent=1))
     (folder / "report.json").write_text(json.dumps(asdict(made), indent=1, default=_plain))

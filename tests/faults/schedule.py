@@ -239,8 +239,8 @@ def _troubles(chance: random.Random, store: StoreKind, seconds: float, *, tryton
             yield Trouble(at_s=moment(), kind="database restart")
         for kind in ("cut", "stalled"):
             yield Trouble(at_s=moment(), kind=kind, where="postgres", lasts_s=chance.uniform(0.3, 1.5))
-        yield Trouble(at_s=moment(), kind="stop", where=str(chance.randrange(2)), lasts_s=2.5 * LEASE_S)
+        yield Trouble(at_s=moment(), kind="stop", where=str(chance.randrange(2)), lasts_s=1.6 * LEASE_S)
 
 
-LEASE_S = 2.0
+LEASE_S = 4.0
 """Of the daemons of a run on PostgreSQL: one that sleeps longer has lost its lanes when it wakes."""

