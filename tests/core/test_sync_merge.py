@@ -26,6 +26,7 @@ from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
 from crocevia.sync.merge import Merged, merge
 from crocevia.sync.unmerge import Unmerged, unmerge
+from crocevia.testing import FaultPoints, KilledError
 from crocevia.testing.clock import START
 from tests.core.conftest import Crossroads, Script, scripted
 from tests.core.test_identity_resolve import mail, phone, said
@@ -258,6 +259,25 @@ def test_where_the_connection_opts_in_the_records_are_merged_there(crossroads: C
     assert [line[:2] for line in done.left] == ["a:"]
     crossroads.settle()
     crossroads.check()
+
+
+@SQLITE
+@pytest.mark.parametrize("point", ["retire.claimed", "retire.called", "retire.before_record", "retire.recorded"])
+def test_records_are_merged_there_once_whenever_we_are_killed(crossroads: Crossroads, point: str) -> None:
+    """What may have happened is looked up before it is done again; nothing is left unknown."""
+    crossroads.options["a"] = Options(merges=True)
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    with FaultPoints() as points:
+        points.kill(point)
+        with pytest.raises(KilledError):
+            crossroads.settle()
+    crossroads.start()
+    crossroads.settle()
+    crossroads.check()
+    assert [row["state"] for row in crossroads.rows(commands)] == ["done"]
+    assert [call.operation for call in crossroads.a.calls].count("merge") == 1
+    assert list(crossroads.a.records()) == [crossroads.a.by_key(first)]
 
 
 @SQLITE
