@@ -37,11 +37,9 @@ def main(seeds: int, workers: int, first: int, least: int) -> None:
     seldom = report.seldom(least)
     if seldom:
         click.echo(f"hit less than {least} times: {', '.join(seldom)}")
-    took = time.monotonic() - began
-    points = len(report.lines()) - 1
-    click.echo(
-        f"seeds {report.days} steps {report.days * STEPS} kills {report.kills.total()} points {points} took {took:.0f} s"
-    )
+    killed, points = report.kills.total(), len(report.lines()) - 1
+    took = f"{time.monotonic() - began:.0f} s"
+    click.echo(f"seeds {report.days} steps {report.days * STEPS} kills {killed} points {points} took {took}")
     sys.exit(bool(seldom))
 
 

@@ -11,7 +11,7 @@ from tests.model.days import live
 from tests.model.hub import fault_points
 
 SHARDS = 8
-DAYS = int(os.environ.get("CROCEVIA_TEST_EXAMPLES", "20"))
+DAYS = int(os.environ.get("CROCEVIA_TEST_EXAMPLES", "12"))
 
 
 @pytest.mark.parametrize("shard", range(SHARDS))

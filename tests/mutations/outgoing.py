@@ -13,8 +13,8 @@ OUTGOING = (
     mutation(
         "store/leases.py",
         "the fence stops a worker whose epoch has passed",
-        "    if connection.execute(statement).scalar_one() != lease.epoch:\n",
-        "    if connection.execute(statement).scalar_one() < 0:\n",
+        '    if connection.execute(_EPOCH, {"lane_": lease.lane}).scalar_one() != lease.epoch:\n',
+        '    if connection.execute(_EPOCH, {"lane_": lease.lane}).scalar_one() < 0:\n',
         "test_store_rows.py::test_a_worker_that_slept_through_its_lease_cannot_commit",
     ),
     mutation(

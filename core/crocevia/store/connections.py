@@ -34,7 +34,6 @@ class ConnectionRow:
     last_out_at: int | None = None
     flow: Mapping[str, Any] = field(factory=dict)
 
-
     @property
     def held(self) -> str:
         """What is held back, and how the budget of calls stands, in words; "" when there is nothing to say."""
@@ -51,7 +50,7 @@ class ConnectionRow:
 
 def read(connection: Connection, name: str) -> ConnectionRow:
     """The row of a connection; a running one for a new name."""
-    row = connection.execute(sa.select(connections).where(connections.c.name == name)).one_or_none()
+    row = connection.execute(_READ, {"name_": name}).one_or_none()
     if row is None:
         return ConnectionRow(name=name)
     kept = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
@@ -65,3 +64,6 @@ def write(store: Store, connection: Connection, name: str, **values: Any) -> Non
     first = {"state": RUNNING, "reason": "", "changed_at": 0, **values}
     statement = store.insert(connections).values(name=name, **first)
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+_READ = sa.select(connections).where(connections.c.name == sa.bindparam("name_"))

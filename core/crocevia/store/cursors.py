@@ -20,9 +20,7 @@ class Cursor:
 
 def read(connection: Connection, name: str, stream: str) -> Cursor:
     """The cursor of a stream."""
-    row = connection.execute(
-        sa.select(cursors.c.cursor, cursors.c.complete).where(cursors.c.connection == name, cursors.c.stream == stream)
-    ).one_or_none()
+    row = connection.execute(_READ, {"name": name, "stream_": stream}).one_or_none()
     return Cursor(None, complete=False) if row is None else Cursor(row.cursor, bool(row.complete))
 
 
@@ -36,3 +34,8 @@ def write(store: Store, connection: Connection, name: str, stream: str, cursor: 
 def complete(connection: Connection, name: str, streams: tuple[str, ...]) -> bool:
     """Whether every one of these streams was read to its end once."""
     return all(read(connection, name, stream).complete for stream in streams)
+
+
+_READ = sa.select(cursors.c.cursor, cursors.c.complete).where(
+    cursors.c.connection == sa.bindparam("name"), cursors.c.stream == sa.bindparam("stream_")
+)

@@ -150,6 +150,8 @@ def worn_out(connection: Connection, most: int, name: str | None = None) -> set[
 
 def open_leaves(connection: Connection, raw_ids: Collection[int]) -> dict[int, Counter[str]]:
     """How many dead letters each leaf of these raws has, by raw; leaves without a place of their own share one."""
+    if not raw_ids:
+        return {}
     statement = sa.select(dead.c.ref_id, dead.c.leaf).where(
         dead.c.what == "leaf", dead.c.ref_id.in_(list(raw_ids)), dead.c.state == "open"
     )

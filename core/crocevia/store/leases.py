@@ -46,8 +46,7 @@ def fence(connection: Connection, lease: Lease) -> None:
     Raises:
         LeaseLostError: another owner took the lane over; the transaction must be undone.
     """
-    statement = sa.select(leases.c.epoch).where(leases.c.lane == lease.lane).with_for_update(read=True)
-    if connection.execute(statement).scalar_one() != lease.epoch:
+    if connection.execute(_EPOCH, {"lane_": lease.lane}).scalar_one() != lease.epoch:
         msg = f"lane {lease.lane}: another worker took over; this one stops and writes nothing"
         raise LeaseLostError(msg)
 
@@ -81,3 +80,6 @@ def at_work(connection: Connection, now: int) -> set[str]:
     """The lanes that somebody works on now; of a worker that was killed, until its lease has run out."""
     statement = sa.select(leases.c.lane).where(leases.c.until > now)
     return set(connection.execute(statement).scalars())
+
+
+_EPOCH = sa.select(leases.c.epoch).where(leases.c.lane == sa.bindparam("lane_")).with_for_update(read=True)
