@@ -1,8 +1,8 @@
 """How many SQL statements 1,000 interactions take, and whether they are more when there are more customers.
 
 From the journal to the CRM's acknowledgement: webhooks of known customers, journaled 200 at a time, taken in and
-written to a CRM that takes 1,000 records a call. What is counted is what is handed to the driver, many rows at once as one; BEGIN
-and COMMIT are not. The floor is the same with 10,000 profiles in the store instead of 200,000.
+written to a CRM that takes 1,000 records a call. What is counted is what is handed to the driver, many rows at once as
+one; BEGIN and COMMIT are not. The floor is the same with 10,000 profiles in the store instead of 200,000.
 """
 
 from __future__ import annotations
@@ -25,9 +25,10 @@ from crocevia.sync.lane import Lane
 from crocevia.sync.world import World
 
 SMALL, LARGE, COUNT, GROUP = 10_000, 200_000, 1_000, 200
-_BINDINGS = """INSERT INTO bindings (id, connection, object, "of", subject_id, profile_id, remote_id, seen, wanted, applied,
-    state, due_at, attempts, flips, urgency) SELECT 3 * :many + 8 + id, 'crm', 'Contact', 'profile', id, id, 'C' || id,
-    json_object('Key', uid), 1, 1, 'linked', 0, 0, 0, 1 FROM profiles WHERE id <= :known"""
+_BINDINGS = """INSERT INTO bindings (id, connection, object, "of", subject_id, profile_id, remote_id, seen, wanted,
+    applied, state, due_at, attempts, flips, urgency) SELECT 3 * :many + 8 + id, 'crm', 'Contact',
+    'profile', id, id, 'C' || id, json_object('Key', uid), 1, 1, 'linked', 0, 0, 0, 1 FROM profiles
+    WHERE id <= :known"""
 
 
 def run(small: int = SMALL, large: int = LARGE, count: int = COUNT) -> dict[str, dict[str, Any]]:

@@ -1,6 +1,7 @@
 """The write protocol: claim, call, outcome, bind; what may have happened is looked up, and a stale worker is fenced."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from attrs import evolve
@@ -220,8 +221,12 @@ def test_a_worker_that_wakes_before_its_call_makes_none(crossroads: Crossroads, 
         crossroads.turn("a")
     calls = len(crossroads.a.calls), len(crossroads.chat.sent)
     name, point = ("a", "push.claimed") if what == "push" else ("chat", "send.claimed")
+
+    def sleep() -> None:
+        crossroads.clock.advance(31)
+
     with FaultPoints() as points:
-        points.do(point, lambda: crossroads.clock.advance(31) and None)
+        points.do(point, sleep)
         crossroads.lanes[name].turn()
     written = [call for call in crossroads.a.calls[calls[0] :] if call.operation == "write"]
     assert (written, len(crossroads.chat.sent)) == ([], calls[1])
@@ -263,19 +268,16 @@ def test_an_interrupted_send_is_recovered_by_whoever_holds_the_lane_alone(crossr
         crossroads.clock.advance(31)
         run(lanes["chat"])
 
-    channel = crossroads.world.lives["chat"].connector
-    send = type(channel).send
+    channel: Any = type(crossroads.world.lives["chat"].connector)  # of this test's channel alone
+    send = channel.send
 
     def slow(self: object, message: object) -> object:
-        receipt = send(self, message)  # type: ignore[arg-type]
+        receipt = send(self, message)
         sleep()
         return receipt
 
-    type(channel).send = slow  # type: ignore[method-assign, assignment]  # the class is this test's own
-    try:
-        crossroads.lanes["chat"].turn()
-    finally:
-        type(channel).send = send  # type: ignore[method-assign]
+    channel.send = slow
+    crossroads.lanes["chat"].turn()
     [row] = crossroads.rows(commands)
     assert (row["state"], row["error"]) == ("unknown", OutcomeUnknownError.__name__)
     assert len(crossroads.chat.sent) == 1

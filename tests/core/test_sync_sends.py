@@ -109,7 +109,12 @@ def test_an_outage_of_the_channel_leaves_the_order_as_it_was(met: Crossroads) ->
     """Half an hour of failures, each conversation asked in turn; then all goes out, in order, few calls wasted."""
     down = {"is": True}
     calls: list[str | None] = []
-    failing(met, lambda message: (calls.append(message.text), down["is"])[1])
+
+    def is_down(message: Message) -> bool:
+        calls.append(message.text)
+        return down["is"]
+
+    failing(met, is_down)
     texts = {"ada": ["a1", "a2", "a3"], "bob": ["b1", "b2"]}
     for who, some in texts.items():
         for text in some:
@@ -175,7 +180,7 @@ def test_an_echo_before_the_status_is_the_same_message(
     )
     key = "o1" if same else "o2"
     status = StatusReported(of=key, status="delivered", at=crossroads.clock.now(), callback=command["uid"])
-    told = [echo, status] if order == "echo first" else [status, echo]
+    told: list[Any] = [echo, status] if order == "echo first" else [status, echo]
     for event in told:
         crossroads.post(scripted(event), connection="script")
         crossroads.settle()

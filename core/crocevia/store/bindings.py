@@ -53,7 +53,7 @@ class BindingRow:
         return self.agreed[name] if name in self.agreed else self.seen.get(name)
 
 
-def pending(
+def pending(  # noqa: PLR0913 - each is a condition of the one look that a push makes
     connection: Connection,
     name: str,
     of: str,
