@@ -186,7 +186,8 @@ def _mass_delete(batch: Batch, entry: Entry, choice: str, by: str) -> str:
             row.state = "gone"
             continue
         row.remote_id, row.version, row.state, row.error, row.claimed = None, None, "new", None, None
-        row.seen, row.agreed, row.held, row.applied, row.attempts, row.due_at = {}, {}, [], 0, 0, 0
+        row.seen, row.agreed, row.writing, row.held = {}, {}, {}, []
+        row.applied, row.attempts, row.due_at = 0, 0, 0
         batch.want(row.of, row.subject_id)
     if choice == "restore":
         of = {row.subject_id for row in rows if row.of == "profile"}
