@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner
 
 from crocevia.cli import main
+from crocevia.engine.alone import lock
 from crocevia.store import Store, database, migrate, open_store
 from crocevia.store.tables import metadata
 from tests.core.test_web_ingress import Web, message
@@ -145,6 +146,22 @@ def test_the_daemon_does_not_start_on_a_damaged_store_and_a_restored_copy_starts
     shutil.copy(backup, path)
     with closing(open_store(f"sqlite:///{path}")) as store:
         assert migrate.version(store) == migrate.HEAD
+
+
+def test_a_second_daemon_on_an_sqlite_store_refuses_and_names_the_first(tmp_path: Path, migrated_sqlite: Path) -> None:
+    """Exit code 2; once the first is gone, nothing is in the way."""
+    settings = tmp_path / "crocevia.toml"
+    settings.write_text('[crocevia]\nlisten = "127.0.0.1:0"\n')
+    shutil.copy(migrated_sqlite, tmp_path / "crocevia.db")
+    url = f"sqlite:///{tmp_path}/crocevia.db"
+    held = lock(url)
+    assert held is not None
+    done = CliRunner().invoke(main, ["--settings", str(settings), "run"])
+    held.close()
+    assert (done.exit_code, f"another daemon (process {os.getpid()})" in done.stderr) == (2, True)
+    again = lock(url)
+    assert again is not None
+    again.close()
 
 
 @SQLITE
