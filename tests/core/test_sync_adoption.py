@@ -127,6 +127,21 @@ def test_doubles_in_a_crm_are_not_both_linked_and_not_made_three(crossroads: Cro
     crossroads.check()
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_a_number_that_two_share_links_neither_to_the_other(crossroads: Crossroads) -> None:
+    """A couple's landline: in the second CRM only she is known, and is not taken for him."""
+    crossroads.a.create(last="He", phone=PHONE, email="he@example.com")
+    crossroads.a.create(last="She", phone=PHONE, email="she@example.com")
+    hers = crossroads.b.create(last="She", phone=PHONE, email="she@example.com")
+    crossroads.settle()
+    assert crossroads.rows(bindings, connection="b", remote_id=hers) == []
+    assert {(row["connection"], row["subject"]) for row in crossroads.rows(reviews, kind="adoption")} >= {
+        ("a", "Person P000002"),
+        ("b", f"Person {hers}"),
+    }
+    assert crossroads.b.record(hers)["last"] == "She"
+
+
 def test_a_crm_whose_records_are_not_customers_gives_no_profiles_but_is_not_doubled(crossroads: Crossroads) -> None:
     """A supplier list: only who writes is linked, when he writes."""
     crossroads.options["a"] = Options(customers=False)
