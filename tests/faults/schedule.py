@@ -32,7 +32,10 @@ POINTS = (
     "send.before_record",
     "send.recorded",
 )
-"""Fault points of the core, as `CROCEVIA_FAULT` names them."""
+"""Fault points of the core that every daemon comes by, as `CROCEVIA_FAULT` names them.
+
+Those of a backfill, and of deletes and merges in CRMs that opt in, are killed in `tests/model`.
+"""
 
 
 @frozen(kw_only=True)
