@@ -65,7 +65,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
             schemas=self._schemas,
             reads=self._reads,
             mappings=self.mappings(),
-            key_field=settings.key,
+            key_field=settings.kept_key,
             bulk=Bulk(
                 self._transport,
                 self.clock.now,

@@ -124,8 +124,8 @@ def customer(object_name: str, settings: Settings) -> ObjectMapping:
     return ObjectMapping(
         object=object_name,
         of="profile",
-        key=settings.key,
-        revision=settings.revision,
+        key=settings.kept_key,
+        revision=settings.kept_revision,
         constants=constants.get(object_name, {}),
         lenses=(
             PersonName(given="FirstName", family="LastName"),
@@ -140,8 +140,8 @@ def interaction(settings: Settings) -> ObjectMapping:
     return ObjectMapping(
         object="Interaction__c",
         of="interaction",
-        key=settings.key,
-        revision=settings.revision,
+        key=settings.kept_key,
+        revision=settings.kept_revision,
         lenses=(
             *_whose(settings),
             Plain(name="at", field="Occurred_At__c", codec=MOMENT, direction="to crm"),

@@ -122,12 +122,12 @@ class Settings:
             raise ConfigError(*problems)
 
     @property
-    def key(self) -> str | None:
+    def kept_key(self) -> str | None:
         """The external id field; None: the org has none."""
         return self.key_field if self.package else None
 
     @property
-    def revision(self) -> str | None:
+    def kept_revision(self) -> str | None:
         """The field of our revision; None: the org has none."""
         return self.revision_field if self.package else None
 

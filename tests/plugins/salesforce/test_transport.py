@@ -80,9 +80,9 @@ def test_a_401_of_a_gateway_with_an_object_for_a_body_is_understood(
 
     monkeypatch.setattr(Http, "request", request)
 
-    assert salesforce.describe("Account").fields
+    assert salesforce.describe("Case").fields
     with pytest.raises(AuthError, match="the session is not accepted"):
-        salesforce.describe("Account")
+        salesforce.describe("Case")
 
 
 def test_an_empty_list_is_an_empty_list(salesforce: Salesforce, monkeypatch: pytest.MonkeyPatch) -> None:
