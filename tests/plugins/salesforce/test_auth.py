@@ -162,6 +162,28 @@ def test_a_process_that_comes_beside_uses_the_token_of_the_other(
     assert (once, logins(org)) == (1, 2)
 
 
+def test_processes_that_find_the_session_ended_at_once_refresh_once(
+    org: Simulator, connect: Connect, tmp_path: Path
+) -> None:
+    """Each has locks of its own; the file's keeps them apart."""
+    process = rotating(org, connect, tmp_path / "token")
+    several = [process() for _ in range(6)]
+    several[0].describe("Contact")
+    org.admin.expire_sessions()
+    before, barrier = logins(org), threading.Barrier(6)
+    org.admin.fault("slow", "oauth2/token", seconds=0.2)
+
+    def describe(connector: Salesforce) -> int:
+        barrier.wait(timeout=10)
+        return len(connector.describe("Contact").fields)
+
+    with ThreadPoolExecutor(6) as pool:
+        counts = list(pool.map(describe, several))
+
+    assert len(set(counts)) == 1
+    assert logins(org) - before == 1
+
+
 def test_a_token_that_a_person_grants_anew_is_used(org: Simulator, connect: Connect, tmp_path: Path) -> None:
     """What the file holds descends from the old one, and is overlooked."""
     rotating(org, connect, tmp_path / "token")().describe("Contact")
