@@ -287,6 +287,7 @@ def test_no_error_quotes_a_secret(load: Load) -> None:
 
 def test_every_error_is_told_at_once(load: Load) -> None:
     """Across sections, each with its path."""
+    sections = "[crocevia], [identity], [connections.NAME] or [fields.NAME]"
     assert problems(
         load,
         """
@@ -310,8 +311,7 @@ def test_every_error_is_told_at_once(load: Load) -> None:
         [connections.none]
         """,
     ) == [
-        "crocvia: expected [crocevia], [identity], [connections.NAME] or [fields.NAME], got an unknown one; "
-        "did you mean crocevia?",
+        f"crocvia: expected {sections}, got an unknown one; did you mean crocevia?",
         "crocevia.listen: expected \"HOST:PORT\", got '8700'",
         "crocevia.region: expected an ISO country in capitals, such as \"IT\", got 'Italy'",
         "crocevia.log: expected one of 'console', 'json', got 'xml'",

@@ -160,7 +160,7 @@ def test_an_outsiders_connector_is_listed_beside_ours(clean_environment: Path) -
     """`crocevia plugins` names the outsider's plugin, and its connector, from its entry point alone."""
     listed = _run(clean_environment / "bin" / "crocevia", "plugins", cwd=clean_environment)
     names = set(re.findall(r"[\w-]+", listed))
-    assert {"meta", "whatsapp", "salesforce", "tryton", "outsider", "outsider_whatsapp"} - names == set()
+    assert {"meta", "whatsapp", "salesforce", "tryton", "odoo", "outsider", "outsider_whatsapp"} - names == set()
 
 
 def test_an_outsiders_connector_translates_as_ours_does(clean_environment: Path) -> None:

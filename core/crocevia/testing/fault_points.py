@@ -44,7 +44,7 @@ class Hold:
 
 @define
 class _Armed:
-    action: Callable[[], None]
+    action: Callable[[], object]
     left: int
 
 
@@ -77,7 +77,7 @@ class FaultPoints:
         for hold in self._holds:
             hold.release()
 
-    def do(self, name: str, action: Callable[[], None], *, on: int = 1) -> None:
+    def do(self, name: str, action: Callable[[], object], *, on: int = 1) -> None:
         """Call `action` in the thread that reaches `name` for the `on`-th time from now; `"*"` is any name."""
         with self._lock:
             self._armed.setdefault(name, []).append(_Armed(action, on))

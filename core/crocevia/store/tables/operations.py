@@ -23,6 +23,6 @@ backfills = Table(
 )
 """How far a backfill of a connection has come: rows up to `cursor` were looked at, the last is `until`.
 
-`state`: running, done. `again`: whether what has a record is written anew too. `seen`: rows looked at; `wanted`: records
-asked for. What it has asked for is in `bindings`, with the urgency of a backfill.
+`state`: running, done. `again`: whether what has a record is written anew too. `seen`: rows looked at; `wanted`:
+records asked for. What it has asked for is in `bindings`, with the urgency of a backfill.
 """

@@ -126,7 +126,7 @@ class MemoryCRM:
             self._point_touches(id, None)
 
     def undelete(self, id: str) -> None:
-        """Take a record out of the bin, as it was. What pointed to it does not any more. Raises GoneError: not there."""
+        """Take a record out of the bin, as it was; what pointed to it no longer does. Raises GoneError: not there."""
         with self.lock:
             row = self._rows.get(id)
             if row is None or not row.deleted or row.merged_into is not None:
