@@ -34,10 +34,7 @@ def main() -> None:
         for module in given.only or modules():
             for name, figure in pool.submit(measured, module).result().items():
                 figures[name] = figure
-                floor = (
-                    "" if figure.get("floor") is None else f"  floor {figure['floor']:.4g}  ratio {figure['ratio']:.2f}"
-                )
-                print(f"{name:32} {figure['value']:>12.4g} {figure['unit']}{floor}", flush=True)
+                print(f"{name:32} {figure['value']:>12.4g} {figure['unit']}{_beside(figure)}", flush=True)
     if given.json:
         given.json.parent.mkdir(parents=True, exist_ok=True)
         given.json.write_text(json.dumps(figures, indent=2) + "\n")
