@@ -217,8 +217,12 @@ def test_a_disk_that_is_full_costs_no_token(
     org: Simulator, connect: Connect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The token that came is not used before it is kept, and not forgotten either: the next try goes on with it."""
-    process = rotating(org, connect, tmp_path / "token")
+    clock = FakeClock()
+    process = rotating(org, connect, tmp_path / "token", clock=clock)
     salesforce = process()
+    salesforce.describe("Contact")
+    clock.advance(timedelta(hours=1))
+    org.admin.expire_sessions()
 
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
