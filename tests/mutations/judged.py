@@ -69,7 +69,7 @@ JUDGED = (
         "test_sync_judge.py::test_clearing_a_field_clears_it_everywhere",
     ),
     mutation(
-        "sync/contest.py",
+        "sync/flips.py",
         "a value that comes back for ever stops",
         "MOST_FLIPS = 3\n",
         "MOST_FLIPS = 10**9\n",

@@ -56,7 +56,7 @@ def _told(world: World, connection: Connection, row: ProfileRow, field: str) -> 
     """Everything that is known of one field of one profile."""
     from crocevia.model import from_us
     from crocevia.store import bindings, decisions
-    from crocevia.sync.contest import plain
+    from crocevia.store.json import plain
 
     canonical = row.canonical()
     records = []
@@ -96,7 +96,7 @@ def _told(world: World, connection: Connection, row: ProfileRow, field: str) -> 
 def _given(origin: Any) -> dict[str, Any] | None:
     """Who gave a value and when; None: a contact point, each of which has its own, or nobody yet."""
     from crocevia.model import from_us
-    from crocevia.sync.contest import AHEAD
+    from crocevia.sync.choice import AHEAD
 
     if origin is None:
         return None

@@ -26,10 +26,10 @@ from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync import desired, lookup
-from crocevia.sync.contest import Unfit, ask_about_unfit
 from crocevia.sync.gate import READ
 from crocevia.sync.governor import NOTHING
 from crocevia.sync.retry import Budget, Step, step
+from crocevia.sync.unfit import Unfit, ask_about_unfit
 from crocevia.sync.world import Live, World
 
 _US = 1_000_000

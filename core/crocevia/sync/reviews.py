@@ -16,7 +16,7 @@ from crocevia.store import bindings, decisions, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON, Decision
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync import contest, pull, retire, verdicts
+from crocevia.sync import contest, pull, questions, retire, verdicts
 from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
 from crocevia.sync.lookup import NO_RAW
@@ -35,10 +35,10 @@ _KEEP = "each side keeps its own until one of them changes"
 
 _FIELD = {"ours": _OURS, "theirs": _THEIRS, "keep": _KEEP}
 _CHOICES: dict[str, dict[str, str]] = {
-    contest.CONFLICT: _FIELD,
-    contest.OSCILLATION: _FIELD,
-    contest.UNREADABLE: {"ours": _OURS, "keep": _KEEP},
-    contest.UNFIT: {"keep": _KEEP},
+    questions.CONFLICT: _FIELD,
+    questions.OSCILLATION: _FIELD,
+    questions.UNREADABLE: {"ours": _OURS, "keep": _KEEP},
+    questions.UNFIT: {"keep": _KEEP},
     "mass delete": {"accept": "the deletions stand", "restore": "the records are made again from what we hold"},
     "adoption": {PROFILE: "the record is that customer's", "new": "the record is another customer's"},
     "identity": {"merge": "they are one customer", "apart": "they are not, and nobody is asked again"},
@@ -50,7 +50,7 @@ _OTHERWISE = {"done": "somebody has seen to it"}
 
 def choices(entry: Entry) -> dict[str, str]:
     """What can be chosen for an entry, and what it does."""
-    if entry["kind"] == contest.OSCILLATION and "field" not in entry["data"]:
+    if entry["kind"] == questions.OSCILLATION and "field" not in entry["data"]:
         return _OF_LOG
     if entry["kind"] == "adoption" and "id" not in entry["data"]:
         return _OF_CREATE
@@ -148,7 +148,7 @@ def _contested(batch: Batch, entry: Entry) -> tuple[BindingRow, Lens, ProfileRow
     live = batch.world.lives.get(entry["connection"])
     mapping = live.mappings.get(rows[0].object) if live is not None and rows else None
     lens = (
-        next((one for one in mapping.lenses if contest.subject(rows[0], one) == entry["subject"]), None)
+        next((one for one in mapping.lenses if questions.subject(rows[0], one) == entry["subject"]), None)
         if mapping
         else None
     )
@@ -273,9 +273,9 @@ def _identity(batch: Batch, entry: Entry, choice: str, by: str) -> str:
 
 
 _ACTS: dict[str, Callable[[Batch, Entry, str, str], str]] = {
-    contest.CONFLICT: _field,
-    contest.UNREADABLE: _field,
-    contest.OSCILLATION: _field,
+    questions.CONFLICT: _field,
+    questions.UNREADABLE: _field,
+    questions.OSCILLATION: _field,
     "mass delete": _mass_delete,
     "adoption": _made_anyway,
     "identity": _identity,

@@ -11,10 +11,13 @@ from crocevia.mapping.object import ObjectMapping
 from crocevia.model import ContactPoint, RecordChanged, to_us
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON, Decision, Review
+from crocevia.store.json import plain
 from crocevia.store.profiles import ProfileRow
-from crocevia.sync import contest, drafts
+from crocevia.sync import contest, drafts, flips
 from crocevia.sync.batch import Batch
+from crocevia.sync.choice import AGREED, AHEAD, Choice, choose
 from crocevia.sync.judge import Verdict, judge, meet
+from crocevia.sync.questions import OSCILLATION
 from crocevia.sync.resolve import normalise
 
 _ONLY_OURS = "only we write it: it is put right again"
@@ -70,17 +73,17 @@ def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, valu
     if not foreign or drafts.heard(batch, mapping, row, values):
         return
     row.flips += 1
-    if contest.restored(batch, row) >= contest.MOST_RESTORED:
+    if flips.restored(batch, row) >= flips.MOST_RESTORED:
         row.state = "review"
         names = sorted(name for some in foreign.values() for name in some)
         data = {"object": row.object, "id": row.remote_id, "binding": row.id, "fields": names}
         batch.reviews.append(
             Review(
-                kind=contest.OSCILLATION,
+                kind=OSCILLATION,
                 connection=row.connection,
                 subject=f"binding {row.id}",
                 profile_id=row.profile_id,
-                data={**data, "flips": contest.MOST_RESTORED},
+                data={**data, "flips": flips.MOST_RESTORED},
                 at=batch.now,
             )
         )
@@ -94,8 +97,8 @@ def hear_interaction(batch: Batch, mapping: ObjectMapping, row: BindingRow, valu
             field=", ".join(name for fields in foreign for name in fields),
             base=before,
             ours=before,
-            theirs={name: contest.plain(values.get(name)) for name in before},
-            chosen=contest.RESTORED,
+            theirs={name: plain(values.get(name)) for name in before},
+            chosen=flips.RESTORED,
             why=_ONLY_OURS,
         )
     )
@@ -138,7 +141,7 @@ def _doubt(batch: Batch, mapping: ObjectMapping, row: BindingRow, values: Mappin
 def _overrule(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, values: Mapping[str, Any]) -> None:
     """What an older revision of ours has written over is written again."""
     if names := _foreign(lens, row, values):
-        choice = contest.Choice(chosen="ours", why="an older revision of ours came back: ours is pushed again")
+        choice = Choice(chosen="ours", why="an older revision of ours came back: ours is pushed again")
         contest.decide(batch, profile, row, lens, choice, values, names=names)
 
 
@@ -148,10 +151,10 @@ def _restore(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, val
     names = [name for name in _foreign(lens, row, values) if not lens.same(name, values[name], ours.get(name))]
     if not names:
         return
-    choice = contest.Choice(chosen=contest.RESTORED, why=_ONLY_OURS)
-    if contest.restored(batch, row) >= contest.MOST_RESTORED:
+    choice = Choice(chosen=flips.RESTORED, why=_ONLY_OURS)
+    if flips.restored(batch, row) >= flips.MOST_RESTORED:
         why = "it is changed there again and again: it is left until a person has looked"
-        choice = contest.Choice(chosen=contest.OSCILLATION, why=why)
+        choice = Choice(chosen=OSCILLATION, why=why)
         verdict = Verdict(lens=lens, ruling="conflict", why=why, names=tuple(names))
         contest.hold(batch, profile, row, verdict, choice, values)
     contest.decide(batch, profile, row, lens, choice, values, names=names)
@@ -183,9 +186,9 @@ def _carry_out(
         return
     if verdict.ruling == "agreed":
         if contest.release(batch, profile.id, row, lens, lens.remote, by=row.connection, choice="agreed"):
-            contest.decide(batch, profile, row, lens, contest.AGREED, there)
+            contest.decide(batch, profile, row, lens, AGREED, there)
         return
-    choice = contest.choose(batch, profile, row, verdict, there, event.at)
+    choice = choose(batch, profile, row, verdict, there, event.at)
     bases = {name: row.base(name) for name in verdict.names}
     taken = choice.chosen in ("theirs", "merged")
     if taken:
@@ -214,9 +217,9 @@ def take(batch: Batch, profile: ProfileRow, values: Mapping[str, Any], at: int, 
         if name == "contact_points":
             take_points(batch, profile, value)
             continue
-        batch.set_field(profile, name, contest.plain(value), at)
+        batch.set_field(profile, name, plain(value), at)
         if ahead and profile.origins.get(name) == [at, batch.live.name]:
-            profile.origins[name] = [at, batch.live.name, contest.AHEAD]
+            profile.origins[name] = [at, batch.live.name, AHEAD]
 
 
 def take_points(batch: Batch, profile: ProfileRow, wanted: tuple[ContactPoint, ...]) -> None:

@@ -1,0 +1,55 @@
+"""Values of ours that a CRM cannot hold: they stay ours, and a person is shown them, once for each value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+from sqlalchemy.engine import Connection
+
+from crocevia.mapping.lens import Lens
+from crocevia.store import Store, decisions
+from crocevia.store.bindings import BindingRow
+from crocevia.store.decisions import Review
+from crocevia.store.ids import RowIds
+from crocevia.store.json import plain
+from crocevia.sync.questions import UNFIT, subject
+
+
+@frozen
+class Unfit:
+    """Values of ours that a CRM's fields cannot hold: a picklist without such an entry, a text for a number."""
+
+    row: BindingRow
+    lenses: Sequence[Lens]
+    profile: str
+    canonical: Mapping[str, Any]
+
+
+def ask_about_unfit(store: Store, connection: Connection, ids: RowIds, found: Iterable[Unfit], now: int) -> None:
+    """Show what could not be written to a person, once for each value; the CRM keeps what it has meanwhile."""
+    asked = []
+    for one in found:
+        for lens in one.lenses:
+            row, about = one.row, subject(one.row, lens)
+            ours = {name: plain(one.canonical.get(name)) for name in lens.fields}
+            before = decisions.newest_review(connection, UNFIT, row.connection, about)
+            if before is not None and before["data"]["ours"] == ours:
+                continue
+            data = {
+                "profile": one.profile,
+                "field": lens.fields[0],
+                "fields": list(lens.fields),
+                "binding": row.id,
+                "object": row.object,
+                "id": row.remote_id,
+                "ours": ours,
+                "theirs": {name: plain(row.seen.get(name)) for name in lens.remote},
+            }
+            asked.append(
+                Review(
+                    kind=UNFIT, connection=row.connection, subject=about, profile_id=row.profile_id, data=data, at=now
+                )
+            )
+    decisions.review(store, connection, ids, asked)
