@@ -26,7 +26,7 @@ def main(seeds: int, workers: int, first: int, least: int) -> None:
     report, began = Report(), time.monotonic()
     shards = range(first, first + -(-seeds // DAYS))
     with ProcessPoolExecutor(workers) as pool:
-        running = [pool.submit(live, shard, DAYS) for shard in shards]
+        running = [pool.submit(live, shard, DAYS, shrink=True) for shard in shards]
         for done in as_completed(running):
             if (error := done.exception()) is not None:
                 pool.shutdown(cancel_futures=True)

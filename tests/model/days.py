@@ -62,10 +62,13 @@ _steps = st.tuples(st.integers(0, 255), st.integers(0, _MOST - 1))
 _days = st.tuples(st.sampled_from(range(len(MOODS))), st.lists(_steps, min_size=STEPS, max_size=STEPS))
 
 
-def live(shard: int, days: int) -> Report:
+def live(shard: int, days: int, *, shrink: bool = False) -> Report:
     """So many days of one shard; each shard's are its own. Raises AssertionError with the story of one that fails.
 
     `CROCEVIA_TEST_EXAMPLES` makes other days each time.
+
+    Args:
+        shrink: Whether to look, for minutes, for the shortest day that goes wrong.
     """
     report = Report()
     chance = "CROCEVIA_TEST_EXAMPLES" in os.environ
@@ -75,7 +78,7 @@ def live(shard: int, days: int) -> Report:
         max_examples=days,
         deadline=None,
         database=None,
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate, Phase.shrink] if shrink else [Phase.generate],
         suppress_health_check=list(HealthCheck),
         print_blob=False,
     )

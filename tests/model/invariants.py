@@ -16,6 +16,9 @@ from tests.model.hub import Hub, capital
 from tests.model.oracle import Customer, Oracle, Place, cut, name_of, numbers_of, tags_of
 
 
+NUMBERS = {"mobile", "phone", "reachable"}
+
+
 @define
 class Found:
     """What the hub has at rest, each table read once."""
@@ -316,11 +319,7 @@ def _known(oracle: Oracle) -> set[str]:
 
 def _g_numbers(found: Found, customer: Customer, before: Customer) -> None:
     """A number that a person took off is off, everywhere, unless another entered it meanwhile."""
-    entered = {
-        place
-        for place in customer.numbers
-        if found.oracle.typed.get(place, {}).keys() & {"mobile", "phone", "reachable"}
-    }
+    entered = {place for place in customer.numbers if found.oracle.typed.get(place, {}).keys() & NUMBERS}
     shown = any(place in customer.places for place in (("chat", who) for who in found.oracle.shown))
     taken = {number for place in customer.numbers for number in found.oracle.taken.get(place, set())}
     if len(entered) == 1 and not shown:
@@ -342,7 +341,13 @@ def nobody_is_taken_for_somebody_else(found: Found) -> None:
             assert profile.setdefault(who, at) == at, f"{who} is two customers"
     merged = {found.survivors[id_] for id_, uid in found.uids.items() if uid in found.oracle.merged_keys}
     for id_, customer in found.customers.items():
-        if id_ in merged or customer.places & found.oracle.merged:
+        if id_ in merged or customer.places & found.oracle.merged or _numbered(found.oracle, customer):
             continue
         own = [":".join(place) for place in customer.places if place[0] == "chat" or place in found.oracle.born]
         assert len({found.oracle.family(name) for name in own}) <= 1, f"taken for one: {sorted(customer.places)}"
+
+
+def _numbered(oracle: Oracle, customer: Customer) -> bool:
+    """Whether a person gave a number to a record that we have made since the last rest."""
+    known = oracle.born.union(*(before.places for before in oracle.customers.values()))
+    return any(oracle.typed.get(place, {}).keys() & NUMBERS for place in customer.places - known)
