@@ -49,6 +49,20 @@ def party(*addresses: str, verified: bool = True) -> Party:
         ),
         pytest.param(party(PHONE), [claim("p1", blocked=True)], None, ("p1",), id="a switchboard: new, and a review"),
         pytest.param(
+            party(PHONE, verified=False),
+            [claim("p1", blocked=True, verified=False), claim("p2", blocked=True)],
+            "p1",
+            (),
+            id="a switchboard that called before: kept together, and nobody is asked again",
+        ),
+        pytest.param(
+            party(PHONE),
+            [claim(f"p{number}", blocked=True) for number in range(12)],
+            None,
+            tuple(f"p{number}" for number in range(10)),
+            id="a switchboard that very many have: a few are compared",
+        ),
+        pytest.param(
             party(PHONE, verified=False), [claim("p1")], None, ("p1",), id="unproven, somebody else's: never attached"
         ),
         pytest.param(

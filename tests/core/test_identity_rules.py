@@ -210,6 +210,18 @@ def test_what_too_many_claim_is_shared(crossroads: Crossroads) -> None:
     assert len(set(found.values())) == 3
 
 
+def test_what_too_many_claim_merges_nobody(crossroads: Crossroads) -> None:
+    """Who shows it with an address of somebody else's is him, whatever the settings trust otherwise."""
+    crossroads.world.identity = Rules(proven_together="merge", limits={"email": Limits(shared_by=2)})
+    take_in(crossroads, said("1", mail()), said("2", phone()))
+    for name in ("script", "mail"):
+        take_in(crossroads, said(f"forged {name}", mail(verified=False)), connection=name)
+    take_in(crossroads, said("3", mail(), phone()))
+    found = owners(crossroads)
+    assert found["3"] == found["2"] != found["1"]
+    assert crossroads.rows(merges) == []
+
+
 def test_a_call_on_a_shared_number_is_logged_once_in_each_crm(crossroads: Crossroads) -> None:
     """Two contacts with one landline: one of them gets it, not both."""
     for last in ("Rossi", "Bianchi"):

@@ -171,6 +171,24 @@ def test_a_deletion_that_would_be_carried_on_is_planned(crossroads: Crossroads) 
 
 
 @pytest.mark.parametrize("store", ["sqlite"], indirect=True)
+def test_what_waits_to_be_tried_again_is_planned(crossroads: Crossroads) -> None:
+    """A record that was not there yet, and a deletion: both are due later, and would happen."""
+    crossroads.options["b"] = Options(deletes=True)
+    crossroads.chat.write("ada", "Hello", name="Ada", phone=PHONE)
+    crossroads.settle()
+    crossroads.a.delete(crossroads.person_id(crossroads.a))
+    crossroads.chat.write("bob", "Hello", name="Bob", phone="+393337654321")
+    crossroads.deliver()
+    crossroads.b.trouble.fail(RetryableError("b: no answer; try again"), operation="write", times=10)
+    for name in ("a", "chat", "b"):
+        crossroads.turn(name)
+    crossroads.b.trouble.clear()
+    with make_plan(crossroads.world) as plan:
+        assert [change.object for change in changed(plan, "delete", "b")] == ["Person"]
+        assert {change.object for change in changed(plan, "create", "b")} == {"Person", "Touch"}
+
+
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_what_a_search_finds_again_is_as_the_plan_has_written_it(crossroads: Crossroads) -> None:
     """A number of another country ends alike: the search shows Ada, whom the plan has renamed."""
     crossroads.a = MemoryCRM(clock=crossroads.clock, write_limit=1)

@@ -14,11 +14,12 @@ from crocevia.cli import main
 from crocevia.config.options import Options
 from crocevia.errors import RefusedError, RetryableError
 from crocevia.store import connections, decisions
-from crocevia.store.tables import bindings, profiles, reviews
+from crocevia.store.tables import bindings, interactions, profiles, reviews
 from crocevia.store.tables import decisions as decision_table
 from crocevia.sync.reviews import choices, resolve
 from crocevia.testing import MemoryCRM
-from tests.core.conftest import Crossroads
+from tests.core.conftest import Crossroads, Script
+from tests.core.test_identity_resolve import mail, phone, said, take_in
 
 pytestmark = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 PHONE = "+393331234567"
@@ -172,9 +173,15 @@ def test_a_record_of_the_log_that_is_rewritten_for_ever(crossroads: Crossroads, 
 # --- records ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("choice", ["accept", "restore"])
-def test_deletions_in_mass_stand_or_are_undone(crossroads: Crossroads, choice: str) -> None:
-    """Accepted, nothing is revived; restored, every customer and the log is there again, and nothing twice."""
+@pytest.mark.parametrize(
+    ("choice", "told"), [("accept", True), ("restore", True), ("restore", False)], ids=["accept", "restore", "silent"]
+)
+def test_deletions_in_mass_stand_or_are_undone(crossroads: Crossroads, choice: str, told: bool) -> None:  # noqa: FBT001 - a parameter
+    """Accepted, nothing is revived; restored, every customer and the log is there again, and nothing twice.
+
+    Also where the CRM does not tell that the log has lost its customers.
+    """
+    crossroads.a = MemoryCRM(clock=crossroads.clock, tells_unlinked=told)
     crossroads.options = {"a": Options(delete_cap=2)}
     for number in range(3):
         crossroads.chat.write(f"c{number}", "Hello", name=f"Customer {number}", phone=f"+39333123456{number}")
@@ -234,6 +241,67 @@ def test_a_record_is_somebody_elses(crossroads: Crossroads) -> None:
     settled(crossroads, "new")
     assert sorted(person["last"] for person in crossroads.b.records().values()) == ["Ada", "Bob", "King"]
     assert crossroads.rows(reviews, kind="adoption", state="open") == []
+
+
+def test_a_record_that_a_person_does_not_want_is_not_made(crossroads: Crossroads) -> None:
+    """Nor is he asked again, whatever comes of the customer."""
+    ambiguous(crossroads)
+    settled(crossroads, "new")
+    settled(crossroads, "keep")
+    [king] = [id_ for id_, person in crossroads.a.records().items() if person["last"] == "King"]
+    crossroads.a.edit(king, tags="vip")
+    crossroads.settle()
+    assert sorted(person["last"] for person in crossroads.b.records().values()) == ["Ada", "Bob"]
+    assert crossroads.rows(reviews, state="open") == []
+    assert [choice for _, choice in people_say(crossroads)] == ["new", "keep"]
+    crossroads.check()
+
+
+# --- customers --------------------------------------------------------------------------------------------------------
+
+
+def compared(crossroads: Crossroads) -> tuple[str, str]:
+    """Ada, known by number, A. Rossi, known by mail, and somebody who proves both; their ids."""
+    crossroads.more["script"] = lambda: Script(Script.settings_type()(), connection="script")
+    take_in(crossroads, said("1", phone(), name="Ada"), said("2", mail(), name="A. Rossi"))
+    take_in(crossroads, said("3", phone(), mail()))
+    crossroads.settle()
+    ada, rossi = (row["uid"] for row in crossroads.rows(profiles))
+    return ada, rossi
+
+
+def test_two_who_are_one_are_merged(crossroads: Crossroads) -> None:
+    """The older stays, with all that was said; a person is told of the second record in each CRM, and sees to it."""
+    ada, rossi = compared(crossroads)
+    assert list(choices(the_entry(crossroads))) == ["merge", "apart"]
+    assert settled(crossroads, "merge") == f"{rossi} merged into {ada}"
+    [first, second] = crossroads.rows(profiles)
+    assert (first["merged_into"], second["merged_into"]) == (None, first["id"])
+    assert {row["profile_id"] for row in crossroads.rows(interactions)} == {first["id"]}
+    with crossroads.store.reading() as connection:
+        doubles = decisions.open_reviews(connection)
+    assert [(one["kind"], one["connection"], list(choices(one))) for one in doubles] == [
+        ("double record", "a", ["done"]),
+        ("double record", "b", ["done"]),
+    ]
+    for one in doubles:
+        resolve(crossroads.world, one, "done")
+    crossroads.settle()
+    assert crossroads.rows(reviews, state="open") == []
+    assert [choice for field, choice in people_say(crossroads) if field == "record"] == ["merge", "done", "done"]
+    crossroads.check()
+
+
+def test_two_who_are_not_one_are_never_compared_again(crossroads: Crossroads) -> None:
+    """Whatever proves both of them later."""
+    ada, rossi = compared(crossroads)
+    assert settled(crossroads, "apart") == f"{ada}, {rossi} are different customers"
+    take_in(crossroads, said("4", mail(), phone()))
+    crossroads.settle()
+    assert [row["merged_into"] for row in crossroads.rows(profiles)] == [None, None]
+    assert crossroads.rows(reviews, state="open") == []
+    assert people_say(crossroads) == [("record", "apart")]
+    crossroads.check()
 
 
 # --- from the command line --------------------------------------------------------------------------------------------

@@ -1,18 +1,22 @@
 """A worker whose lane another has taken over finds out before it writes anything, wherever it stands."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
-from crocevia.errors import LeaseLostError
+from crocevia.errors import LeaseLostError, ThrottledError
 from crocevia.store import leases
 from crocevia.store.leases import Lease
-from crocevia.store.tables import bindings, cursors, journal
+from crocevia.store.tables import bindings, commands, connections, cursors, journal, parked
 from crocevia.sync import pull
+from crocevia.sync.health import Health
 from crocevia.sync.intake import take_in
+from crocevia.sync.parking import LONGEST_WAIT, give_up
 from crocevia.sync.push import Push
-from crocevia.testing import FaultPoints
+from crocevia.sync.send import Send
+from crocevia.testing import FaultPoints, KilledError
 from tests.core.conftest import Crossroads
 
 HOUR_US = 3600 * 10**6
@@ -80,3 +84,49 @@ def test_an_outcome_is_fenced(crossroads: Crossroads, overtaken: Callable[[str],
             Push(crossroads.world, live, mine).run(creating=True)
     assert crossroads.writes() == 1
     assert {(row["state"], row["applied"]) for row in crossroads.rows(bindings, connection="a")} == {("new", 0)}
+
+
+def test_what_a_dead_worker_had_claimed_is_parked_by_who_has_the_lane(
+    crossroads: Crossroads, overtaken: Callable[[str], Lease]
+) -> None:
+    """Who comes too late may stand beside a worker that is just sending."""
+    crossroads.chat.write("ada", "Hello", name="Ada", phone="+393331234567")
+    crossroads.settle()
+    person = crossroads.person_id(crossroads.a)
+    crossroads.a.create("Touch", person=person, direction="outbound", text="Hello, Ada", status="to send")
+    crossroads.turn("a")
+    with FaultPoints() as points:
+        points.kill("send.claimed")
+        with pytest.raises(KilledError):
+            crossroads.turn("chat")
+    with pytest.raises(LeaseLostError):
+        Send(crossroads.world, crossroads.world.lives["chat"], overtaken("chat")).recover()
+    assert [row["state"] for row in crossroads.rows(commands)] == ["claimed"]
+
+
+def test_health_is_told_by_who_has_the_lane(crossroads: Crossroads, overtaken: Callable[[str], Lease]) -> None:
+    """Neither that nothing goes nor what is held back: the other worker may have found the vendor well."""
+    gate = crossroads.world.lives["a"].gate
+    late = overtaken("a")
+    with pytest.raises(LeaseLostError):
+        Health(crossroads.world, "a").tell(gate, late, ("unauthorised", "a: log in again"))
+    with pytest.raises(ThrottledError), gate.call("read"):
+        raise ThrottledError("a: slower", after=timedelta(minutes=1))
+    assert gate.held()
+    with pytest.raises(LeaseLostError):
+        Health(crossroads.world, "a").tell(gate, late)
+    assert crossroads.rows(connections, name="a") == []
+
+
+def test_what_has_waited_too_long_is_given_up_by_who_has_the_lane(
+    crossroads: Crossroads, overtaken: Callable[[str], Lease]
+) -> None:
+    """It is counted once in the books."""
+    crossroads.chat.report("never-seen", "delivered")
+    crossroads.settle()
+    crossroads.clock.advance(LONGEST_WAIT.total_seconds() + 60)
+    late = overtaken("chat")
+    with pytest.raises(LeaseLostError):
+        give_up(crossroads.world, crossroads.world.lives["chat"], late)
+    assert len(crossroads.rows(parked)) == 1
+    assert crossroads.books("chat").incoming.ignored == 0

@@ -316,6 +316,38 @@ def test_a_customer_deleted_in_one_crm_is_deleted_where_the_connection_opts_in(c
     assert sorted(text for _, text, _ in crossroads.touches(crossroads.a)) == ["1", "2"]
 
 
+@SQLITE
+def test_a_deletion_that_is_taken_back_in_time_is_not_carried_on(crossroads: Crossroads) -> None:
+    """Undeleted before the other CRM was told, the customer stays in both."""
+    crossroads.options["b"] = Options(deletes=True)
+    take_in(crossroads, said("1", phone()))
+    crossroads.settle()
+    person = crossroads.person_id(crossroads.a)
+    crossroads.a.delete(person)
+    crossroads.turn("a")
+    assert [row["state"] for row in crossroads.rows(commands)] == ["pending"]
+    crossroads.a.undelete(person)
+    crossroads.turn("a")
+    crossroads.settle()
+    crossroads.check()
+    assert [(row["state"], row["error"]) for row in crossroads.rows(commands)] == [("refused", "withdrawn")]
+    assert [len(crm.records()) for crm in crossroads.crms.values()] == [1, 1]
+
+
+@SQLITE
+def test_who_is_merged_is_not_asked_about_any_more(crossroads: Crossroads) -> None:
+    """Only the question of these two ends: the third is still to be compared."""
+    take_in(crossroads, said("1", phone()), said("2", mail()), said("3", mail("eve@example.com")))
+    first, second, third = living(crossroads)
+    take_in(crossroads, said("4", phone(), mail()), said("5", phone(), mail("eve@example.com")))
+    assert len(crossroads.rows(reviews, kind="identity", state="open")) == 2
+    by_person(crossroads, first, second)
+    [left] = crossroads.rows(reviews, kind="identity", state="open")
+    assert json.loads(left["data"])["others"] == [third]
+    [ended] = crossroads.rows(reviews, kind="identity", state="ended")
+    assert (ended["ended_by"], ended["choice"]) == ("person", "merged")
+
+
 # --- in which order, and what remains ---------------------------------------------------------------------------------
 
 

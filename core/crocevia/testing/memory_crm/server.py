@@ -58,6 +58,7 @@ class MemoryCRM:
         conditional_write: Whether it honours `Write.version`.
         tells_version: Whether the answer to a write says the record's new version.
         refuses_doubles: Whether a second Person with an e-mail address that is there is refused.
+        tells_unlinked: Whether a Touch that loses its person, who was deleted, is told as changed.
         customers: Whether its people are customers (the mapping says so).
         leads: Whether it keeps people as a second object too, `Lead`, which needs a `company`.
         write_limit: Most records a write.
@@ -78,6 +79,7 @@ class MemoryCRM:
     conditional_write: bool = False
     tells_version: bool = True
     refuses_doubles: bool = False
+    tells_unlinked: bool = True
     customers: bool = True
     leads: bool = False
     write_limit: int = 200
@@ -271,7 +273,11 @@ class MemoryCRM:
 
     def _point_touches(self, person: str, to: str | None) -> None:
         for row in self._rows.values():
-            if row.object == TOUCH and row.values["person"] == person and not row.deleted:
+            if row.object != TOUCH or row.values["person"] != person or row.deleted:
+                continue
+            if to is None and not self.tells_unlinked:
+                row.values["person"] = None
+            else:
                 self._update(row, {"person": to}, by="automation", at=self.clock.now())
 
     # Rules
