@@ -7,7 +7,7 @@ import pytest
 from attrs import evolve
 
 from crocevia.errors import OutcomeUnknownError
-from crocevia.store import dead
+from crocevia.store import dead, leases
 from crocevia.store.tables import bindings as table
 from crocevia.store.tables import commands
 from crocevia.sync.lane import Lane
@@ -16,6 +16,7 @@ from crocevia.testing import FaultPoints, KilledError, MemoryChannel, MemoryCRM,
 from tests.core.conftest import Crossroads
 
 PHONE = "+393331234567"
+HOUR_US = 3600 * 10**6
 SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
@@ -208,7 +209,7 @@ def test_a_worker_that_slept_during_a_create_writes_nothing_when_it_wakes(crossr
 @SQLITE
 @pytest.mark.parametrize("what", ["push", "send"])
 def test_a_worker_that_wakes_before_its_call_makes_none(crossroads: Crossroads, what: str) -> None:
-    """It claimed, slept past its lease, and the call cannot be taken back."""
+    """It claimed, slept past its lease, another took over, and the call cannot be taken back."""
     crossroads.chat = MemoryChannel(clock=crossroads.clock)
     crossroads.settle()
     write(crossroads)
@@ -224,6 +225,7 @@ def test_a_worker_that_wakes_before_its_call_makes_none(crossroads: Crossroads, 
 
     def sleep() -> None:
         crossroads.clock.advance(31)
+        leases.acquire(crossroads.store, name, "another", crossroads.world.now_us(), HOUR_US, alone=True)
 
     with FaultPoints() as points:
         points.do(point, sleep)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from threading import Event
 from typing import Any
 
@@ -25,11 +26,24 @@ class EmbeddedEngine:
         threads = [threading.Thread(target=_run, args=(lane, stop), name=lane.name, daemon=True) for lane in lanes]
         for thread in threads:
             thread.start()
+        beating = threading.Event()
+        keeper = threading.Thread(target=_keep, args=(lanes, beating), name="leases", daemon=True)
+        keeper.start()
         stop.wait()
         for lane in lanes:
             lane.wake.set()
         for thread in threads:
             thread.join(STOP_S)
+        beating.set()
+
+
+def _keep(lanes: Sequence[Lane], done: Event) -> None:
+    """Renew the leases, so that a turn whose call lasts longer than one is not taken for dead."""
+    while not done.is_set():
+        for lane in lanes:
+            with suppress(StoreError):  # the turn finds out by itself
+                lane.keep()
+        done.wait(min((lane.world.lease_s for lane in lanes), default=1.0) / 4)
 
 
 def _run(lane: Lane, stop: Event) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
-from attrs import frozen
+from attrs import define
 from sqlalchemy.engine import Connection
 
 from crocevia.errors import LeaseLostError
@@ -11,14 +11,15 @@ from crocevia.store.database import Store
 from crocevia.store.tables import leases
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class Lease:
-    """The right to work on `lane` until `until` (microseconds), under `epoch`."""
+    """The right to work on `lane` until `until` (microseconds), under `epoch`; a renewal is for `length_us`."""
 
     lane: str
     owner: str
     epoch: int
     until: int
+    length_us: int
 
 
 def acquire(store: Store, lane: str, owner: str, now: int, length_us: int, *, alone: bool = False) -> Lease | None:
@@ -33,7 +34,7 @@ def acquire(store: Store, lane: str, owner: str, now: int, length_us: int, *, al
         if row.owner != owner and row.until > now and not alone:
             return None
         epoch = row.epoch if row.owner == owner else row.epoch + 1
-        lease = Lease(lane=lane, owner=owner, epoch=epoch, until=now + length_us)
+        lease = Lease(lane=lane, owner=owner, epoch=epoch, until=now + length_us, length_us=length_us)
         connection.execute(
             sa.update(leases).where(leases.c.lane == lane).values(owner=owner, epoch=epoch, until=lease.until)
         )
@@ -51,21 +52,37 @@ def fence(connection: Connection, lease: Lease) -> None:
         raise LeaseLostError(msg)
 
 
-def sure(lease: Lease | None, now: int) -> None:
-    """Make sure, before a call that cannot be taken back, that the lease has not run out meanwhile.
+def sure(store: Store, lease: Lease | None, now: int) -> None:
+    """Make sure, before a call that cannot be taken back, that the lane is ours for a while: at least half a lease.
 
-    A worker that slept (suspended, or cut off) may find another in its place, which `fence` would tell too late.
+    So a turn may last longer than a lease. A worker that slept (suspended, or cut off) may find another in its place,
+    which `fence` would tell too late; where nobody took over, it goes on.
 
     Args:
         lease: None: nobody else can be there.
         now: In microseconds.
 
     Raises:
-        LeaseLostError: it has; nothing was called.
+        LeaseLostError: another owner took the lane over; nothing was called.
     """
-    if lease is not None and now >= lease.until:
-        msg = f"lane {lease.lane}: the lease has run out, another worker may be there; nothing is called"
+    if lease is not None and now >= lease.until - lease.length_us // 2:
+        renew(store, lease, now)
+
+
+def renew(store: Store, lease: Lease, now: int) -> None:
+    """Let a lease last for its length from now, be it that it had run out; from any thread.
+
+    Raises:
+        LeaseLostError: another owner took the lane over, or it was given back.
+    """
+    until = now + lease.length_us
+    mine = leases.c.lane == lease.lane, leases.c.epoch == lease.epoch, leases.c.until > 0
+    with store.writing() as connection:
+        kept = connection.execute(sa.update(leases).where(*mine).values(until=until)).rowcount
+    if not kept:
+        msg = f"lane {lease.lane}: another worker took over; this one stops and calls nobody"
         raise LeaseLostError(msg)
+    lease.until = until
 
 
 def release(store: Store, lease: Lease) -> None:

@@ -26,6 +26,8 @@ from crocevia.sync.world import Live, World, streams
 
 IDLE_S = 5.0
 MOST_TAKES = 20
+HANGS_S = 600.0
+"""A turn of which nothing was seen for so long is not kept alive: another worker may take the lane."""
 _US = 1_000_000
 _log = structlog.get_logger("crocevia.lane")
 
@@ -47,6 +49,8 @@ class Lane:
     budget: Budget = field(factory=Budget)
     lease: Lease | None = None
     _health: Health = field(init=False)
+    _at: str = ""
+    _seen_s: float = 0.0
     _poll_at_s: float = 0.0
     _well_at_s: float = 0.0
     _failures: int = 0
@@ -71,12 +75,15 @@ class Lane:
         Raises:
             StoreError: the store cannot be used now; come again later.
         """
+        self._at = "intake"
         try:
             if not self._hold():
                 return min(IDLE_S, self.world.lease_s)
             more = self._work()
-        except LeaseLostError:
+        except LeaseLostError as error:
             self.lease = None
+            told = "none: the other worker goes on with it"
+            _log.warning("lane lost", connection=self.name, undone=self._at, reason=str(error), next_step=told)
             return min(IDLE_S, self.world.lease_s)
         if more:
             return 0.0
@@ -88,6 +95,16 @@ class Lane:
             waits.append(self._well_at_s - now)
         return min(waits)
 
+    def keep(self) -> None:
+        """Renew the lease while a turn is under way, whose calls may last longer; from another thread, now and then.
+
+        Raises:
+            StoreError: it could not be renewed, or another worker has it: the turn finds out by itself.
+        """
+        lease = self.lease
+        if lease is not None and self.world.clock.monotonic_s() - self._seen_s < HANGS_S:
+            leases.sure(self.world.store, lease, self.world.now_us())
+
     def release(self) -> None:
         """Give the lane back."""
         if self.lease is not None:
@@ -98,6 +115,7 @@ class Lane:
         """Take or renew the lease; what a dead worker left half done is parked when it was taken over."""
         before = self.lease
         now = self.world.now_us()
+        self._seen_s = self.world.clock.monotonic_s()
         lease_us = int(self.world.lease_s * _US)
         if before is None or before.until - now < lease_us // 2:
             self.lease = leases.acquire(self.world.store, self.name, self.owner, now, lease_us, alone=self.world.alone)
@@ -149,6 +167,7 @@ class Lane:
             AuthError: nothing else will go either.
             LeaseLostError: another worker took over.
         """
+        self._at = part.__name__.strip("_")
         if not self._hold():
             raise LeaseLostError(f"lane {self.name}: another worker took over; this one stops and writes nothing")
         try:

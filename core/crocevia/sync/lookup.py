@@ -13,7 +13,7 @@ from crocevia.store import bindings, decisions, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
 from crocevia.store.ids import RowIds
-from crocevia.store.leases import Lease, fence
+from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync.batch import Batch
 from crocevia.sync.gate import READ
 from crocevia.sync.pull import readable
@@ -73,6 +73,7 @@ def ask(
     records: list[Record] = []
     changed = [row.remote_id for row in rows if row.remote_id is not None]
     made = _by_key(world, mapping.of, [row for row in rows if row.remote_id is None])
+    sure(world.store, lease, world.now_us())
     with live.gate.call(READ):
         if changed and isinstance(reader, ReadsRecords):
             records += reader.fetch(mapping.object, changed, readable(live, mapping))

@@ -15,7 +15,7 @@ from crocevia.model import Raw, RawPage
 from crocevia.store import connections, cursors, journal
 from crocevia.store.bindings import LIVE
 from crocevia.store.cursors import Cursor
-from crocevia.store.leases import Lease, fence
+from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync.gate import READ
 from crocevia.sync.world import Live, World, streams
 
@@ -37,6 +37,7 @@ def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int =
                 return True
             with world.store.reading() as connection:
                 cursor = cursors.read(connection, live.name, stream)
+            sure(world.store, lease, world.now_us())
             with live.gate.call(READ):
                 page = _read(live, stream, cursor.text)
             keep(world, live, stream, page, complete=cursor.complete or not page.more, lease=lease)

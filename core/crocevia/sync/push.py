@@ -234,7 +234,7 @@ class Push:
 
     def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome for each write. A call that is refused as a whole is halved until the poison is alone."""
-        sure(self.lease, self.world.now_us())
+        sure(self.world.store, self.lease, self.world.now_us())
         names = {"upsert": "create"}
         operations = {f"{names.get(write.operation, write.operation)} {write.object}": None for write in batch}
         try:

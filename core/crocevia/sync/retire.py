@@ -67,7 +67,7 @@ class Retire:
         return f"{row.verb} {row.payload['object']}"
 
     def _one(self, row: CommandRow) -> None:
-        sure(self.lease, self.world.now_us())
+        sure(self.world.store, self.lease, self.world.now_us())
         if row.state == "claimed" or row.error == OutcomeUnknownError.__name__:
             outcome = self._looked_up(row)
             if outcome is None or isinstance(outcome, RemoteError):
@@ -79,7 +79,7 @@ class Retire:
                 fence(connection, self.lease)
             commands.save(connection, [row])
         faults.reach("retire.claimed")
-        sure(self.lease, self.world.now_us())
+        sure(self.world.store, self.lease, self.world.now_us())
         outcome = self._call(row)
         faults.reach("retire.called")
         if isinstance(outcome, GoneError):

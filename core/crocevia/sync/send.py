@@ -116,14 +116,14 @@ class Send:
         if refusal is not None:
             self._finish(row, UndeliverableError(f"{self.live.name}: {refusal}"), detail=refusal)
             return
-        sure(self.lease, self.world.now_us())
+        sure(self.world.store, self.lease, self.world.now_us())
         row.state = "claimed"
         with self.world.store.writing() as connection:
             if self.lease is not None:
                 fence(connection, self.lease)
             commands.save(connection, [row])
         faults.reach("send.claimed")
-        sure(self.lease, self.world.now_us())
+        sure(self.world.store, self.lease, self.world.now_us())
         self._probe = self.live.gate.probing(SEND)
         try:
             with self.live.gate.call(SEND):
