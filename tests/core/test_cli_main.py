@@ -42,6 +42,7 @@ def test_help_lists_every_command_and_imports_none() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "HEAVY []" in done.stdout
     assert [name for name in cli.COMMANDS if f"\n  {name} " not in done.stdout] == []
+    assert "Plugins may give more commands: `crocevia plugins` lists them." in done.stdout
 
 
 def test_version_is_told() -> None:

@@ -130,12 +130,17 @@ def test_audit_tells_by_ids_and_exits_with_one(folder: Path) -> None:
     assert json.loads(run(folder, "audit", "--json").output)["late"]["clean"] is True
 
 
+LEFT = "1 letters; nothing was queued"
+
+
 def test_dead_letters_are_grouped_previewed_and_not_replayed_for_ever(folder: Path) -> None:
     """One cause however many raws; after five failures a replay leaves them out until it is forced."""
     listed = run(folder, "dead", "list").output.splitlines()
     assert listed[0].startswith("script: 2 x leaf: LookupError: ")
     assert listed[1] == "    script: parse failed (LookupError) on raw *; mend the connector, then replay"
     [first, second] = listed[0].rpartition(": ")[2].split()
+    only = run(folder, "dead", "replay", "--all", "--preview", "--limit", "1").output
+    assert [line.split(":")[0] for line in only.splitlines() if not line.startswith(" ")] == [first, LEFT]
     previewed = run(folder, "dead", "replay", first, "--preview").output
     assert "would fail as before: LookupError" in previewed
     assert "nothing was queued" in previewed
@@ -153,7 +158,10 @@ def test_dead_letters_are_grouped_previewed_and_not_replayed_for_ever(folder: Pa
         take_in(folder)
     result = run(folder, "dead", "replay", "--all", "--yes")
     assert "as they were replayed 5 times and failed each time" in result.stderr
+    assert result.stderr.startswith("2 left out, ")
     assert result.stdout == "0 queued again\n"
+    named = run(folder, "dead", "replay", newest(folder), "--yes")
+    assert (named.stderr.startswith("1 left out, "), named.stdout) == (True, "0 queued again\n")
     assert run(folder, "dead", "replay", "--all", "--force", "--yes").output == "2 queued again\n"
 
 

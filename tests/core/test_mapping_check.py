@@ -6,6 +6,7 @@ from crocevia import FieldSchema, Finding, ObjectSchema
 from crocevia.mapping import CODECS, Names, ObjectMapping, Plain, picklist
 from crocevia.mapping.check import check_mapping
 from crocevia.mapping.lens import LensDirection
+from crocevia.mapping.stand_in import with_placeholders
 
 NAMES = Names(given="First", family="Last")
 
@@ -110,3 +111,31 @@ def test_required_field_that_nobody_fills_is_a_problem() -> None:
     assert findings(described, writes=False) == []
     mapping = ObjectMapping(object="Contact", of="profile", lenses=[NAMES], constants={"Branch": "Turin"})
     assert [finding for finding in check_mapping(mapping, described, {}) if finding.level != "ok"] == []
+
+
+@pytest.mark.parametrize(
+    ("described", "value", "says"),
+    [
+        (FieldSchema(name="Branch", type="string", length=10), "Turin", ""),
+        (FieldSchema(name="Branch", type="an unheard-of type"), "Turin", ""),
+        (FieldSchema(name="Branch", type="picklist", options=("Turin", "Milan")), "Turin", ""),
+        (FieldSchema(name="Branche", type="string"), "Turin", "no such field (did you mean Branche?)"),
+        (
+            FieldSchema(name="Branch", type="string", createable=False),
+            "Turin",
+            "it cannot be set when a record is made",
+        ),
+        (FieldSchema(name="Branch", type="double"), "Turin", "it is a double"),
+        (FieldSchema(name="Branch", type="string"), True, "it is a string"),
+        (FieldSchema(name="Branch", type="string", length=4), "Turin", "it holds 4 characters"),
+        (FieldSchema(name="Branch", type="picklist", options=("Milan",)), "Turin", "it is a list to choose from"),
+    ],
+)
+def test_a_placeholder_that_no_lens_writes_fits_its_field(described: FieldSchema, value: object, says: str) -> None:
+    """Else every create would be refused; nothing is asked of a connection that writes nothing."""
+    mapping = ObjectMapping(object="Contact", of="profile", lenses=[NAMES])
+    mapping = with_placeholders(mapping, {"Branch": value})
+    found = [finding for finding in check_mapping(mapping, schema(described), {}) if finding.what[8:14] == "Branch"]
+    assert [(finding.level, says in finding.do) for finding in found] == [("problem" if says else "ok", True)]
+    quiet = check_mapping(mapping, schema(described), {}, writes=False)
+    assert [finding.what for finding in quiet if finding.level != "ok"] == []

@@ -12,7 +12,7 @@ from crocevia.config.options import Options
 from crocevia.errors import RetryableError
 from crocevia.store import connections
 from crocevia.store.planned import Change
-from crocevia.store.tables import metadata
+from crocevia.store.tables import bindings, commands, metadata
 from crocevia.sync.plan import Plan, make_plan
 from crocevia.testing import MemoryCRM
 from tests.core.conftest import Crossroads
@@ -179,10 +179,11 @@ def test_what_waits_to_be_tried_again_is_planned(crossroads: Crossroads) -> None
     crossroads.a.delete(crossroads.person_id(crossroads.a))
     crossroads.chat.write("bob", "Hello", name="Bob", phone="+393337654321")
     crossroads.deliver()
-    crossroads.b.trouble.fail(RetryableError("b: no answer; try again"), operation="write", times=10)
+    crossroads.b.trouble.refuse(lambda _: RetryableError("b: locked; try again"))
     for name in ("a", "chat", "b"):
         crossroads.turn(name)
-    crossroads.b.trouble.clear()
+    waiting = [row for table in (bindings, commands) for row in crossroads.rows(table, connection="b")]
+    assert sum(row["due_at"] > crossroads.world.now_us() for row in waiting) > 1
     with make_plan(crossroads.world) as plan:
         assert [change.object for change in changed(plan, "delete", "b")] == ["Person"]
         assert {change.object for change in changed(plan, "create", "b")} == {"Person", "Touch"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,10 @@ import click
 from crocevia.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
     from crocevia.store import Store
+    from crocevia.store.dead import Replayable
 
 
 _SHOWN = ("id", "connection", "what", "ref_id", "leaf", "error", "message")
@@ -129,37 +132,47 @@ def replay(
 
 
 MOST_REPLAYS = 5
+_MOST_SHOWN = 20
 
 
 def _chosen(
     store: Store, ids: tuple[int, ...], name: str | None, limit: int, *, force: bool
-) -> tuple[list[dict[str, Any]], int]:
-    """The letters to replay, the oldest first, and how many more there are."""
+) -> tuple[Sequence[dict[str, Any]], int]:
+    """The letters to replay, the oldest first, and how many more there are; says what is left out, and why."""
     from crocevia.store import dead as letters
 
+    tries = None if force else MOST_REPLAYS
     with store.reading() as connection:
-        found: list[dict[str, Any]] = (
-            [one for one in letters.read(connection, ids) if one["state"] == "open"]
-            if ids
-            else letters.listed(connection, name, most=1_000_000)
-        )
-        worn_out = set() if force else letters.worn_out(connection, MOST_REPLAYS, name)
+        if ids:
+            found = _named(connection, ids, limit, tries)
+        else:
+            found = letters.replayable(connection, most=limit, tries=tries, name=name)
+    for left_out, why in (
+        (found.unsure, "as they may have gone out already; look at the channel, then name those that did not"),
+        (
+            found.worn_out,
+            f"as they were replayed {MOST_REPLAYS} times and failed each time; mend the cause, then --force",
+        ),
+    ):
+        if left_out:
+            shown = " ".join(map(str, left_out[:_MOST_SHOWN])) + (" ..." if len(left_out) > _MOST_SHOWN else "")
+            click.echo(f"{len(left_out)} left out, {why}: {shown}", err=True)
+    return found.letters, found.left
+
+
+def _named(connection: Connection, ids: tuple[int, ...], limit: int, tries: int | None) -> Replayable:
+    from crocevia.store import dead as letters
+
+    found = [one for one in letters.read(connection, ids) if one["state"] == "open"]
     missing = sorted(set(ids) - {one["id"] for one in found})
     if missing:
         raise click.UsageError(f"not among the open dead letters: {', '.join(map(str, missing))}")
-    unsure = set() if ids else {one["id"] for one in found if _may_have_gone(one)}
-    tired = {one["id"] for one in found if one["id"] in worn_out} - unsure
-    for left_out, why in (
-        (unsure, "as they may have gone out already"),
-        (tired, f"as they were replayed {MOST_REPLAYS} times and failed each time; mend the cause, then --force"),
-    ):
-        if left_out:
-            click.echo(f"left out, {why}: {' '.join(map(str, sorted(left_out)))}", err=True)
-    found = [one for one in found if one["id"] not in unsure | tired]
-    return found[:limit], max(0, len(found) - limit)
+    worn_out = [] if tries is None else letters.worn_out(connection, ids, tries)
+    kept = [one for one in found if one["id"] not in worn_out]
+    return letters.Replayable(letters=kept[:limit], left=max(0, len(kept) - limit), unsure=(), worn_out=worn_out)
 
 
-def _preview(session: Session, store: Store, found: list[dict[str, Any]]) -> None:
+def _preview(session: Session, store: Store, found: Sequence[dict[str, Any]]) -> None:
     from crocevia.daemon import build_world
     from crocevia.sync.preview import preview
 
@@ -172,7 +185,3 @@ def _preview(session: Session, store: Store, found: list[dict[str, Any]]) -> Non
             for line in preview(world, connection, letter):
                 click.echo(f"  {line}")
     click.echo(f"{len(found)} letters; nothing was queued")
-
-
-def _may_have_gone(letter: dict[str, Any]) -> bool:
-    return letter["what"] == "command" and str(letter["error"]).startswith("OutcomeUnknownError")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from typing import Any
 
 from crocevia.connector import Finding
 from crocevia.mapping.codec import AS_IS, CODECS
@@ -52,6 +53,8 @@ def check_mapping(
         if mark is not None:
             yield _own(mapping, mark, schema, writes=writes)
     if writes:
+        for name, value in mapping.constants.items():
+            yield _constant(mapping, name, value, schema)
         yield from _required(mapping, schema)
 
 
@@ -62,10 +65,9 @@ def _field(
     described = schema.fields.get(name)
     ours = ", ".join(lens.fields)
     if described is None:
-        near = get_close_matches(name, schema.fields, n=1, cutoff=0.75)
-        hint = f" (did you mean {near[0]}?)" if near else ""
         step = f"create it in the CRM, or map {ours} to another field or to false"
-        return Finding(level="problem", what=what, do=f"{mapping.object} has no such field{hint}: {step}")
+        told = f"{mapping.object} has no such field{_near(name, schema)}: {step}"
+        return Finding(level="problem", what=what, do=told)
     if isinstance(lens, Plain) and (wrong := _wrong_type(lens, described, types)):
         return Finding(level="problem", what=what, do=wrong)
     written = writes and lens.direction != "from crm"
@@ -93,6 +95,44 @@ def _wrong_type(lens: Plain, described: FieldSchema, types: Mapping[str, FieldTy
 
 def _is_default_codec(lens: Plain, ours: FieldType) -> bool:
     return lens.codec in (AS_IS, CODECS["semicolon list" if ours == "list" else ours])
+
+
+def _constant(mapping: ObjectMapping, name: str, value: Any, schema: ObjectSchema) -> Finding:
+    """A value that every new record is given: the mapping's own, or a placeholder of the settings."""
+    what = f"{mapping.object}.{name}"
+    described = schema.fields.get(name)
+    if described is None:
+        told = f"{mapping.object} has no such field{_near(name, schema)}: create it in the CRM, or mend the placeholder"
+        return Finding(level="problem", what=what, do=told)
+    if not described.createable:
+        step = "give the user the right to write it, or leave the placeholder out"
+        return Finding(level="problem", what=what, do=f"it cannot be set when a record is made: {step}")
+    sort = _SORT_OF.get(described.type.lower())
+    if sort in _SORTS_OF_VALUES and sort not in _sorts(value):
+        step = f"write another placeholder than {value!r}"
+        return Finding(level="problem", what=what, do=f"it is a {described.type}: {step}")
+    if described.options is not None and value not in described.options:
+        step = f"give it one of its values as placeholder, not {value!r}"
+        return Finding(level="problem", what=what, do=f"it is a list to choose from: {step}")
+    if described.length and isinstance(value, str) and len(value) > described.length:
+        step = f"write a shorter placeholder than {value!r}"
+        return Finding(level="problem", what=what, do=f"it holds {described.length} characters: {step}")
+    return Finding(level="ok", what=f"{what} (set when a record is made)")
+
+
+_SORTS_OF_VALUES = ("number", "boolean", "text")
+
+
+def _sorts(value: Any) -> tuple[str, ...]:
+    """What may hold a value as the settings have it."""
+    if isinstance(value, bool):
+        return ("boolean",)
+    return ("number",) if isinstance(value, int | float) else ("text",)
+
+
+def _near(name: str, schema: ObjectSchema) -> str:
+    near = get_close_matches(name, schema.fields, n=1, cutoff=0.75)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _own(mapping: ObjectMapping, name: str, schema: ObjectSchema, *, writes: bool) -> Finding:

@@ -132,20 +132,64 @@ def lineage(connection: Connection, letter: Mapping[str, Any]) -> list[dict[str,
     return [dict(row._mapping) for row in connection.execute(statement.order_by(dead.c.id))]  # noqa: SLF001 - as above
 
 
-def worn_out(connection: Connection, most: int, name: str | None = None) -> set[int]:
-    """Open letters about what was replayed `most` times or more, and failed each time."""
+@frozen(kw_only=True)
+class Replayable:
+    """What a replay would take of the open dead letters.
+
+    Attributes:
+        letters: The oldest, as `listed` gives them.
+        left: How many more there are that it would take another time.
+        unsure: Ids of messages that may have gone out: only a person's word sends those again.
+        worn_out: Ids of what was replayed often, and failed each time.
+    """
+
+    letters: Sequence[dict[str, Any]]
+    left: int
+    unsure: Sequence[int]
+    worn_out: Sequence[int]
+
+
+def replayable(connection: Connection, *, most: int, tries: int | None, name: str | None = None) -> Replayable:
+    """What may be replayed without being named, of one connection or (None) of all.
+
+    Args:
+        most: So many letters are read.
+        tries: What was replayed so often is left out; None: nothing is.
+    """
+    unsure = sa.and_(dead.c.what == "command", dead.c.error.startswith("OutcomeUnknownError"))
+    worn_out = sa.and_(~unsure, _tries() >= tries) if tries is not None else sa.false()
+    rest = sa.and_(~unsure, _tries() < tries) if tries is not None else ~unsure
+    mine = (dead.c.state == "open", *(() if name is None else (dead.c.connection == name,)))
+    found = connection.execute(sa.select(dead).where(*mine, rest).order_by(dead.c.id).limit(most)).mappings()
+    letters = [dict(row) for row in found]
+    count = connection.execute(sa.select(sa.func.count()).select_from(dead).where(*mine, rest)).scalar_one()
+    return Replayable(
+        letters=letters,
+        left=count - len(letters),
+        unsure=_ids(connection, *mine, unsure),
+        worn_out=_ids(connection, *mine, worn_out),
+    )
+
+
+def _ids(connection: Connection, *where: sa.ColumnElement[bool]) -> list[int]:
+    return list(connection.execute(sa.select(dead.c.id).where(*where).order_by(dead.c.id)).scalars())
+
+
+def worn_out(connection: Connection, ids: Collection[int], tries: int) -> list[int]:
+    """Those of these letters about what was replayed `tries` times or more, and failed each time."""
+    return _ids(connection, dead.c.id.in_(list(ids)), _tries() >= tries)
+
+
+def _tries() -> sa.ScalarSelect[int]:
+    """How often what a letter is about was replayed before."""
     before = dead.alias("before")
-    tries = (
+    return (
         sa.select(sa.func.count())
         .select_from(before)
         .where(before.c.what == dead.c.what, before.c.ref_id == dead.c.ref_id, before.c.leaf == dead.c.leaf)
         .where(before.c.state == "replayed")
         .scalar_subquery()
     )
-    statement = sa.select(dead.c.id).where(dead.c.state == "open", tries >= most)
-    if name is not None:
-        statement = statement.where(dead.c.connection == name)
-    return set(connection.execute(statement).scalars())
 
 
 def open_leaves(connection: Connection, raw_ids: Collection[int]) -> dict[int, Counter[str]]:
