@@ -270,3 +270,18 @@ def test_who_is_no_customer_there_is_left_alone(crossroads: Crossroads) -> None:
     crossroads.settle()
     assert lasts(crossroads.b) == ["Customer"]
     assert crossroads.books("a").incoming.balanced
+
+
+def test_a_customer_whose_number_stands_on_somebody_elses_record_is_not_created_but_shown(
+    crossroads: Crossroads,
+) -> None:
+    """The look-up before the create found it and could not link it: a person says whether he is another one."""
+    held = crossroads.a.create(last="King", email="king@example.com")
+    crossroads.settle()
+    crossroads.chat.write("ada", "Hello", name="Ada", phone=PHONE)
+    crossroads.deliver()
+    crossroads.turn("chat")
+    crossroads.a.trouble.meanwhile(lambda: crossroads.a.edit(held, mobile=PHONE), operation="find")
+    crossroads.settle()
+    assert list(crossroads.a.records()) == [held]
+    assert [row["kind"] for row in crossroads.rows(reviews, connection="a", state="open")] == ["adoption"]

@@ -411,6 +411,21 @@ def test_a_conditional_write_that_lost_the_race_is_judged_and_made_again(crossro
     crossroads.check()
 
 
+def test_an_edit_just_before_a_conditional_write_is_not_written_over(crossroads: Crossroads) -> None:
+    """Both changed the name; theirs came last, while our write was on its way."""
+    crossroads.a = MemoryCRM(clock=crossroads.clock, conditional_write=True)
+    write(crossroads)
+    crossroads.settle()
+    mine, theirs = crossroads.person_id(crossroads.a), crossroads.person_id(crossroads.b)
+    crossroads.b.edit(theirs, last="King")
+    crossroads.turn("b")
+    crossroads.clock.advance(600)
+    crossroads.a.trouble.meanwhile(lambda: crossroads.a.edit(mine, last="Lovelace"))
+    crossroads.turn("a")
+    crossroads.settle()
+    assert [crossroads.person(crm)["last"] for crm in crossroads.crms.values()] == ["Lovelace", "Lovelace"]
+
+
 def test_an_older_revision_of_ours_that_comes_back_is_pushed_again(crossroads: Crossroads) -> None:
     """A worker that slept through its lease wakes and writes what it had: nobody edited anything."""
     write(crossroads)

@@ -15,7 +15,6 @@ from crocevia.store.tables import bindings, commands, cursors, dead, interaction
 from tests.model.hub import Hub, capital
 from tests.model.oracle import Customer, Oracle, Place, cut, name_of, numbers_of, tags_of
 
-
 NUMBERS = {"mobile", "phone", "reachable"}
 
 
