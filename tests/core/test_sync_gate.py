@@ -349,3 +349,22 @@ def test_the_forecast_says_until_when_the_budget_lasts(crossroads: Crossroads) -
     assert (found.used, found.left) == (400, 400)
     assert found.spent_at is not None
     assert (found.spent_at - crossroads.clock.now()).total_seconds() == pytest.approx(elapsed, abs=1)
+
+
+@SQLITE
+@pytest.mark.parametrize("by", ["key", "feed"])
+def test_a_create_that_was_lost_and_found_leaves_the_connection_well(crossroads: Crossroads, by: str) -> None:
+    """Whether our key finds the record or the feed tells of it; nothing has to be created first."""
+    crossroads.a = MemoryCRM(clock=crossroads.clock, idempotent=False, finds_keys=by == "key")
+    crossroads.settle()
+    write(crossroads, "ada")
+    crossroads.a.trouble.lose_answer()
+    for _ in range(3):
+        crossroads.clock.advance(31)
+        crossroads.turn("a")
+    crossroads.settle()
+    assert len(crossroads.a.records()) == 1
+    assert list(crossroads.lanes["a"].live.gate.failing()) == ["create Person"], "no other create has gone since"
+    assert crossroads.lanes["a"].unwell == ""
+    with crossroads.store.reading() as connection:
+        assert connections.read(connection, "a").state == "running"

@@ -477,3 +477,15 @@ def about(crossroads: Crossroads, ids: set[int]) -> set[str]:
         said_ = json.dumps([row for row in crossroads.rows(table) if row["profile_id"] in ids], default=str)
         found |= {name for name in ("ADA", "EVE") if name in said_}
     return found
+
+
+def test_a_merge_at_the_moment_of_a_create_leaves_one_record(crossroads: Crossroads) -> None:
+    """While the CRM is asked whether it has the two, a person says that they are one: nothing is made for the other."""
+    crossroads.settle()
+    take_in(crossroads, said("1", phone(), name="Ada"), said("2", mail(), name="A. Rossi"))
+    crossroads.a.trouble.meanwhile(lambda: by_person(crossroads, *living(crossroads)), operation="find")
+    crossroads.settle()
+    assert len(living(crossroads)) == 1
+    assert (len(crossroads.a.records()), len(crossroads.b.records())) == (1, 1)
+    assert sorted(text for _, text, _ in crossroads.touches(crossroads.a)) == ["1", "2"]
+    crossroads.check()

@@ -95,6 +95,18 @@ def pending(  # noqa: PLR0913 - each is a condition of the one look that a push 
     return [_binding(row) for row in connection.execute(statement).all()]
 
 
+def waiting(connection: Connection, name: str, object_name: str, *, creating: bool) -> bool:
+    """Whether any record of this object waits to be created, or (`creating` False) to be changed, due or not."""
+    made = bindings.c.remote_id.is_(None) if creating else bindings.c.remote_id.is_not(None)
+    one = sa.exists().where(
+        bindings.c.connection == name,
+        sa.text("wanted > applied AND state IN ('new', 'linked')"),
+        bindings.c.object == object_name,
+        made,
+    )
+    return bool(connection.execute(sa.select(one)).scalar())
+
+
 def unknown(connection: Connection, name: str, of: str, now: int, most: int) -> list[BindingRow]:
     """Bindings whose create may have happened, and for which it is time to look again."""
     statement = (
@@ -160,6 +172,16 @@ def unblock(connection: Connection, name: str, profile_ids: Collection[int]) -> 
     _UNBLOCK.run(connection, profile_ids, name)
 
 
+def unmoved(connection: Connection, rows: Collection[BindingRow]) -> set[int]:
+    """Of these, as they were read, the ids of those that are still so, or are only wanted anew."""
+    now = {row.id: row for row in load(connection, [row.id for row in rows])}
+    return {
+        row.id
+        for row in rows
+        if row.id in now and now[row.id].wanted >= row.wanted and _unmoved(now[row.id]) == _unmoved(row)
+    }
+
+
 def claim(connection: Connection, rows: Sequence[BindingRow]) -> None:
     """Write down, before a call, which revision it carries and what a create says: it may happen and not be told."""
     _CLAIM.run(connection, [row.id for row in rows])
@@ -218,6 +240,7 @@ _HEARD = ("profile_id", "held", "flips")
 """Columns that no push changes."""
 _KEPT = _Columns(*(name for name in _ALL.names if name not in (*_FIRST, *_OTHERS)))
 _PUSHED = _Columns(*(name for name in _KEPT.names if name not in _HEARD))
+_unmoved = attrgetter(*(name for name in _ALL.names if name not in (*_OTHERS, "due_at")))
 _KEPT_WRITING = _Columns("writing")
 _SELECT = selecting(bindings)
 _BY_ID = Among(_SELECT + " WHERE id {among} ORDER BY id")

@@ -7,8 +7,9 @@ from typing import Any
 
 import structlog
 from attrs import define, field
+from sqlalchemy.engine import Connection
 
-from crocevia.store import announcements, connections
+from crocevia.store import announcements, bindings, connections
 from crocevia.store.announcements import Announcement
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
@@ -40,7 +41,7 @@ class Health:
         Raises:
             LeaseLostError: another worker has the lane, and tells.
         """
-        failing = gate.failing()
+        failing = self._failing(gate)
         if trouble is None and failing:
             trouble = "unreachable", next(iter(failing.values()))
         state, reason = trouble or ("", "")
@@ -52,6 +53,20 @@ class Health:
             self._keep_state({"": "up", "unreachable": "down"}.get(state, "paused"), reason, lease)
             self.unwell = state
         self._tell_flow(gate, lease)
+
+    def _failing(self, gate: Gate) -> dict[str, str]:
+        """What fails and is wanted: a create that failed once, and was settled otherwise, is nobody's trouble."""
+        failing = gate.failing()
+        if not failing:
+            return failing
+        with self.world.store.reading() as connection:
+            return {name: reason for name, reason in failing.items() if self._wanted(connection, name)}
+
+    def _wanted(self, connection: Connection, operation: str) -> bool:
+        verb, _, object_name = operation.partition(" ")
+        if verb not in ("create", "update"):
+            return True
+        return bindings.waiting(connection, self.name, object_name, creating=verb == "create")
 
     def _keep_state(self, state: str, reason: str, lease: Lease | None) -> None:
         world = self.world

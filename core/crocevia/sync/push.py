@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from crocevia import faults
 from crocevia.connector import FindsKeys, WritesRecords
@@ -67,6 +67,7 @@ class Push:
     budget: Budget = field(factory=Budget)
     down: RetryableError | None = field(default=None, init=False)
     _unfit: list[Unfit] = field(factory=list, init=False)
+    _as_read: dict[int, BindingRow] = field(factory=dict, init=False)
 
     def run(self, *, creating: bool) -> int:
         """Write what is wanted and due, profiles before interactions; return how many bindings were dealt with.
@@ -124,9 +125,9 @@ class Push:
             looked_up = {one.row.id for one in wanted}
             wanted, settled = self._read(mapping, terms)
             wanted = [one for one in wanted if one.row.id in looked_up]
-        self._claim(mapping, settled, wanted)
-        if wanted:
-            self._record(mapping, wanted, self._write(writer, [one.write for one in wanted]))
+        claimed = self._claim(mapping, settled, wanted)
+        if claimed:
+            self._record(mapping, claimed, self._write(writer, [one.write for one in claimed]))
         return len(wanted) + len(settled)
 
     def _read(self, mapping: ObjectMapping, terms: Terms) -> tuple[list[Wanted], list[BindingRow]]:
@@ -144,6 +145,7 @@ class Push:
                 updating=terms.updating,
                 urgency=terms.urgency,
             )
+            self._as_read = {row.id: evolve(row) for row in rows}
             return self._wanted(connection, mapping, rows) if rows else ([], [])
 
     # --- what to write ----------------------------------------------------------------------------------------------
@@ -210,10 +212,16 @@ class Push:
 
     # --- making the calls -------------------------------------------------------------------------------------------
 
-    def _claim(self, mapping: ObjectMapping, settled: Sequence[BindingRow], wanted: Sequence[Wanted]) -> None:
-        """Write down what is about to be called; nothing is called when the lane is not ours any more."""
+    def _claim(
+        self, mapping: ObjectMapping, settled: Sequence[BindingRow], wanted: Sequence[Wanted]
+    ) -> Sequence[Wanted]:
+        """Write down what is about to be called, and return it; nothing when the lane is not ours any more.
+
+        What somebody has changed since it was read (a person who merges two customers) is left for the next look.
+        """
         if not (settled or wanted):
-            return
+            return []
+        rows = [*settled, *(one.row for one in wanted)]
         for one in wanted:
             one.row.claimed = one.row.wanted
             if mapping.of == "profile":  # interactions are ours: nobody's edit is judged there
@@ -223,14 +231,19 @@ class Push:
                 fence(connection, self.lease)
             ids = RowIds(connection, block=1)
             ids.wait_turn()
+            still = bindings.unmoved(connection, [self._as_read[row.id] for row in rows])
+            settled = [row for row in settled if row.id in still]
+            wanted = [one for one in wanted if one.row.id in still]
             bindings.save(connection, settled)
             parked = [row for row in settled if row.state == "unknown" and not self._findable]
             unknown = [_letter(row, self._interrupted(row)) for row in parked]
             dead.bury(connection, ids, unknown, self.world.now_us())
             bindings.claim(connection, [one.row for one in wanted])
-            ask_about_unfit(self.world.store, connection, ids, self._unfit, self.world.now_us())
+            unfit = [one for one in self._unfit if one.row.id in still]
+            ask_about_unfit(self.world.store, connection, ids, unfit, self.world.now_us())
         self._unfit.clear()
         faults.reach("push.claimed")
+        return wanted
 
     def _write(self, writer: WritesRecords, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome for each write. A call that is refused as a whole is halved until the poison is alone."""
