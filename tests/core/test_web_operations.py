@@ -13,6 +13,7 @@ from crocevia import hookimpl
 from crocevia.errors import RetryableError, StoreError
 from crocevia.store import Store
 from crocevia.store.journal import GroupCommit
+from crocevia.sync.lane import Lane
 from crocevia.testing import FaultPoints
 from crocevia.web.app import build_app, serve
 
@@ -72,6 +73,26 @@ def test_alive_is_not_ready_until_every_lane_is_held(crossroads: Any) -> None:
         crossroads.clock.advance(600)
         crossroads.turn("chat")
         assert get(f"{web.url}/readyz").text.splitlines() == lines[:2]
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_a_second_daemon_that_can_take_over_is_ready(crossroads: Any) -> None:
+    """It says on which lanes it stands by; when the first one dies it has them, and says no more."""
+    crossroads.world.alone = False
+    crossroads.round()
+    first, second = dict(crossroads.lanes), {}
+    for name, lane in first.items():
+        second[name] = crossroads.lanes[name] = Lane(crossroads.world, lane.live, "the second daemon")
+        lane.turn()
+        second[name].turn()
+    with serving(crossroads) as web:
+        answer = get(f"{web.url}/readyz")
+        lines = ["ready", *(f"lane {name}: stand-by" for name in ("a", "b", "chat"))]
+        assert (answer.status_code, answer.text.splitlines()) == (200, lines)
+        crossroads.clock.advance(31)
+        for lane in second.values():
+            lane.turn()
+        assert get(f"{web.url}/readyz").text == "ready\n"
 
 
 def test_a_process_without_lanes_is_ready_without_workers(crossroads: Any) -> None:

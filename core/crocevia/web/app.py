@@ -51,7 +51,7 @@ def build_app(
         pressure: What stands in the way of taking more in; who gives it looks at it now and then.
     """
     ingress = Ingress(world, journal, public_url, pressure)
-    health = Health(world, journal, ingress, sorted(lanes or ()))
+    health = Health(world, journal, ingress, lanes or {})
     framework = Litestar(
         route_handlers=[*operations(health, registry(world, ingress)), *pages(world, ingress)],
         exception_handlers=failures(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 from attrs import frozen
@@ -10,6 +10,7 @@ from attrs import frozen
 from crocevia.errors import StoreError
 from crocevia.store.journal import GroupCommit
 from crocevia.store.tables import leases
+from crocevia.sync.lane import Lane
 from crocevia.sync.world import World
 from crocevia.web.ingress import Ingress
 
@@ -21,16 +22,20 @@ FAILED_S = 30.0
 
 @frozen
 class Health:
-    """Looks at one process. `lanes`: names of the connections whose work it does itself."""
+    """Looks at one process. `lanes`: the connections whose work it does itself, or would if nobody else did."""
 
     world: World
     journal: GroupCommit
     ingress: Ingress
-    lanes: Sequence[str]
+    lanes: Mapping[str, Lane]
 
     def reasons(self) -> list[str]:
         """Why it is not ready, one line each; empty when it is. Waits for the store at most as long as that waits."""
         return [*self._journal(), *self._pressure(), *self._store()]
+
+    def standing_by(self) -> list[str]:
+        """The lanes that another process works on, one line each: this one takes over when that one ends."""
+        return [f"lane {name}: stand-by" for name, lane in sorted(self.lanes.items()) if lane.lease is None]
 
     def _pressure(self) -> Sequence[str]:
         pressure = self.ingress.pressure
@@ -51,4 +56,4 @@ class Health:
         except StoreError as error:
             return [f"store: {error}"]
         now = self.world.now_us()
-        return [f"lane {name}: no worker is on it" for name in self.lanes if held.get(name, 0) + GRACE_US < now]
+        return [f"lane {name}: no worker is on it" for name in sorted(self.lanes) if held.get(name, 0) + GRACE_US < now]

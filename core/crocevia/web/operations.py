@@ -22,9 +22,9 @@ def operations(health: Health, registry: CollectorRegistry) -> list[HTTPRouteHan
 
     @get("/readyz", media_type=MediaType.TEXT, sync_to_thread=True)
     def readyz() -> Response[str]:
-        """200 when it can take and carry on what comes, 503 with one reason a line when not."""
+        """200 when it can take and carry on what comes, or stands by to; 503 with one reason a line when not."""
         reasons = health.reasons()
-        text = "\n".join(reasons) if reasons else "ready"
+        text = "\n".join(reasons or ["ready", *health.standing_by()])
         return Response(f"{text}\n", status_code=503 if reasons else 200, headers=_NO_STORE)
 
     @get("/metrics", sync_to_thread=True)
