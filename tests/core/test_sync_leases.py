@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -154,6 +155,29 @@ def test_a_turn_that_hangs_is_not_kept_alive_for_ever(slow: Crossroads) -> None:
     assert lane.lease is not None
     with pytest.raises(LeaseLostError):
         leases.sure(slow.store, lane.lease, slow.world.now_us())
+
+
+def test_a_clock_that_is_set_back_neither_keeps_a_dead_workers_lane_nor_takes_a_living_ones(slow: Crossroads) -> None:
+    """Half an hour back: who works renews at once; of who died it takes a minute until somebody else has the lane."""
+    other, lane = rival(slow), slow.lanes["a"]
+    lane.turn()
+    slow.clock.jump(timedelta(minutes=-30))
+    for _ in range(20):
+        lane.turn()
+        other.turn()
+        assert (lane.lease is not None, other.lease) == (True, None)
+        slow.clock.advance(10)
+    lane.turn()
+    slow.clock.jump(timedelta(minutes=-30))
+    for _ in range(6):
+        other.turn()
+        assert other.lease is None
+        slow.clock.advance(10)
+    slow.clock.advance(1)
+    other.turn()
+    assert other.lease is not None
+    lane.turn()
+    assert lane.lease is None
 
 
 @SQLITE

@@ -21,17 +21,25 @@ class Lease:
     until: int
     length_us: int
 
+    def fresh(self, now: int) -> bool:
+        """Whether it need not be renewed yet: more than half is left, and the clock was not set back since."""
+        return self.length_us // 2 < self.until - now <= self.length_us
 
-def acquire(store: Store, lane: str, owner: str, now: int, length_us: int, *, alone: bool = False) -> Lease | None:
+
+def acquire(
+    store: Store, lane: str, owner: str, now: int, length_us: int, *, alone: bool = False, void: int = 0
+) -> Lease | None:
     """Take or renew a lease; None while another owner holds it. A take-over raises the epoch.
 
     Args:
         alone: The caller knows that nobody else is alive on this store: leases of others are void at once.
+        void: A lease until then is void: it has not moved for long, so that its worker is dead, whatever the wall
+            clock says.
     """
     with store.writing() as connection:
         connection.execute(store.insert(leases).values(lane=lane, owner="", epoch=0, until=0).on_conflict_do_nothing())
         row = connection.execute(sa.select(leases).where(leases.c.lane == lane).with_for_update()).one()
-        if row.owner != owner and row.until > now and not alone:
+        if row.owner != owner and row.until > now and row.until != void and not alone:
             return None
         epoch = row.epoch if row.owner == owner else row.epoch + 1
         lease = Lease(lane=lane, owner=owner, epoch=epoch, until=now + length_us, length_us=length_us)
@@ -65,7 +73,7 @@ def sure(store: Store, lease: Lease | None, now: int) -> None:
     Raises:
         LeaseLostError: another owner took the lane over; nothing was called.
     """
-    if lease is not None and now >= lease.until - lease.length_us // 2:
+    if lease is not None and not lease.fresh(now):
         renew(store, lease, now)
 
 
@@ -75,14 +83,14 @@ def renew(store: Store, lease: Lease, now: int) -> None:
     Raises:
         LeaseLostError: another owner took the lane over, or it was given back.
     """
-    until = now + lease.length_us
+    later = now + lease.length_us
     mine = leases.c.lane == lease.lane, leases.c.epoch == lease.epoch, leases.c.until > 0
     with store.writing() as connection:
-        kept = connection.execute(sa.update(leases).where(*mine).values(until=until)).rowcount
+        kept = connection.execute(sa.update(leases).where(*mine).values(until=later)).rowcount
     if not kept:
         msg = f"lane {lease.lane}: another worker took over; this one stops and calls nobody"
         raise LeaseLostError(msg)
-    lease.until = until
+    lease.until = later
 
 
 def release(store: Store, lease: Lease) -> None:
@@ -91,6 +99,11 @@ def release(store: Store, lease: Lease) -> None:
         connection.execute(
             sa.update(leases).where(leases.c.lane == lease.lane, leases.c.epoch == lease.epoch).values(until=0)
         )
+
+
+def until(connection: Connection, lane: str) -> int:
+    """Until when somebody has the lane, in microseconds; 0 when nobody ever had it."""
+    return int(connection.execute(sa.select(leases.c.until).where(leases.c.lane == lane)).scalar() or 0)
 
 
 def at_work(connection: Connection, now: int) -> set[str]:

@@ -28,6 +28,8 @@ IDLE_S = 5.0
 MOST_TAKES = 20
 HANGS_S = 600.0
 """A turn of which nothing was seen for so long is not kept alive: another worker may take the lane."""
+DEAD_S = 60.0
+"""A lease that was not renewed for so long is nobody's, whatever the wall clock says; two leases, if that is longer."""
 _US = 1_000_000
 _log = structlog.get_logger("crocevia.lane")
 
@@ -51,6 +53,7 @@ class Lane:
     _health: Health = field(init=False)
     _at: str = ""
     _seen_s: float = 0.0
+    _rival: tuple[int, float] = (0, 0.0)
     _poll_at_s: float = 0.0
     _well_at_s: float = 0.0
     _failures: int = 0
@@ -117,8 +120,9 @@ class Lane:
         now = self.world.now_us()
         self._seen_s = self.world.clock.monotonic_s()
         lease_us = int(self.world.lease_s * _US)
-        if before is None or before.until - now < lease_us // 2:
-            self.lease = leases.acquire(self.world.store, self.name, self.owner, now, lease_us, alone=self.world.alone)
+        if before is None or not before.fresh(now):
+            alone, void = self.world.alone, self._void()
+            self.lease = leases.acquire(self.world.store, self.name, self.owner, now, lease_us, alone=alone, void=void)
             if self.lease is not None and (forgotten := give_up(self.world, self.live, self.lease)):
                 _log.warning("events waited too long and are ignored", connection=self.name, events=forgotten)
         if self.lease is None:
@@ -128,6 +132,18 @@ class Lane:
             if parked:
                 _log.warning("sends parked as unknown", connection=self.name, commands=parked)
         return True
+
+    def _void(self) -> int:
+        """A lease of another that has not moved for so long, by the steady clock, that its worker must be dead.
+
+        The wall clock may have been set back since that was taken: it would seem to last for as much longer.
+        """
+        with self.world.store.reading() as connection:
+            until = leases.until(connection, self.name)
+        now = self.world.clock.monotonic_s()
+        if until != self._rival[0]:
+            self._rival = until, now
+        return until if now - self._rival[1] > max(DEAD_S, 2 * self.world.lease_s) else 0
 
     def _work(self) -> bool:
         described = self.live.fitted or not self.live.reads  # until then, what a field cut off looks like an edit
