@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from crocevia.errors import LeaseLostError, ThrottledError
-from crocevia.store import leases
+from crocevia.store import connections, leases
 from crocevia.store.leases import Lease
 from crocevia.store.tables import bindings, commands, connections, cursors, journal, parked
 from crocevia.sync import pull
@@ -130,3 +130,20 @@ def test_what_has_waited_too_long_is_given_up_by_who_has_the_lane(
         give_up(crossroads.world, crossroads.world.lives["chat"], late)
     assert len(crossroads.rows(parked)) == 1
     assert crossroads.books("chat").incoming.ignored == 0
+
+
+def test_a_paused_connection_makes_no_call(crossroads: Crossroads) -> None:
+    """Webhooks are taken in meanwhile, the other connections go on, and afterwards it catches up."""
+    crossroads.start()
+    with crossroads.store.writing() as connection:
+        connections.write(crossroads.store, connection, "a", state="paused")
+    crossroads.chat.write("ada", "Hello", phone="+393331234567")
+    crossroads.round()
+    crossroads.clock.advance(61)
+    crossroads.round()
+    assert crossroads.a.calls == []
+    assert len(crossroads.b.records()) == 1
+    with crossroads.store.writing() as connection:
+        connections.write(crossroads.store, connection, "a", state="running")
+    crossroads.settle()
+    assert len(crossroads.a.records()) == 1
