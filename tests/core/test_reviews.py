@@ -353,12 +353,12 @@ def test_the_queue_is_listed_shown_and_decided(folder: Path) -> None:
     [entry] = json.loads(run(folder, "review", "list", "--json").output)
     number = str(entry["id"])
     assert entry["choices"].keys() == {"ours", "theirs", "keep"}
-    assert run(folder, "review", "list").output.startswith(f"{number}: conflict, b: given_name of p")
+    assert run(folder, "review", "list").output.startswith(f"{number}: conflict, b: family_name of p")
     shown = run(folder, "review", "show", number).output
     assert 'theirs: {"last": "Byron"}' in shown
     assert "theirs: that CRM's value is taken and goes everywhere" in shown
     done = run(folder, "review", "resolve", number, "theirs", "--by", "anna")
-    assert (done.exit_code, done.output) == (0, "given_name: theirs stands, and goes to every CRM\n")
+    assert (done.exit_code, done.output) == (0, "family_name: theirs stands, and goes to every CRM\n")
     assert run(folder, "review", "list").output == "nothing to review\n"
     assert "by anna: theirs" in run(folder, "review", "show", number).output
     told = run(folder, "why", PHONE, "family_name").output
@@ -378,7 +378,10 @@ def test_why_tells_what_each_crm_holds_and_what_waits(folder: Path) -> None:
     shown = run(folder, "why", PHONE, "family_name").output
     assert 'agreed: {"first": "Ada", "last": "King"}' in shown
     assert "conflict with b since" in shown
-    assert "absent (never known)" in run(folder, "why", PHONE, "loyalty").output
+    assert "absent (never known)" in run(folder, "why", PHONE, "language").output
+    assert run(folder, "why", PHONE, "tags").exit_code == 0
+    wrong = run(folder, "why", PHONE, "family")
+    assert (wrong.exit_code, "no field 'family'; did you mean family_name?" in wrong.stderr) == (2, True)
 
 
 def test_a_wrong_choice_or_number_is_said(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """The `crocevia` command. Each subcommand is one module, imported when it is run.
 
-Exit codes: 0 all is well; 1 what was looked at or done is not well; 2 the command or the settings are wrong.
+Exit codes: 0 all is well; 1 what was looked at or done is not well; 2 the command or the settings are wrong
+(of `plan`, 2: something would change).
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog=(
         "Plugins may give more commands: `crocevia plugins` lists them. "
-        "Exit codes: 0 all is well; 1 something is not, and was said; 2 the command or the settings are wrong."
+        "Exit codes: 0 all is well; 1 something is not, and was said; 2 the command or the settings are wrong "
+        "(of `plan`: something would change)."
     ),
 )
 @click.option(

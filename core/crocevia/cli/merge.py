@@ -45,9 +45,9 @@ def merge(session: Session, survivor: str, other: str, *, yes: bool, reason: str
             return done
 
         if not yes:
-            _print_merged(_tried(world, act), "would be")
+            _print_merged(world, _tried(world, act), "would be")
             click.confirm("Merge them?", abort=True)
-        _print_merged(_done(world, act), "is")
+        _print_merged(world, _done(world, act), "is")
 
 
 @click.command()
@@ -147,12 +147,13 @@ def _refuse(told: str) -> NoReturn:
 _RECORDS = {
     "moved": "{record} goes to the survivor",
     "none": "{record} was not made yet, and is not made",
-    "double": "{record} is a second one of the customer there: merged there if the connection opts in, else see review",
+    "double": "{record} is a second one of the customer there: it stays, and a review asks to merge the two there",
+    "merged": "{record} is a second one of the customer there: the daemon merges it into his",
     "gone": "{record} had gone before",
 }
 
 
-def _print_merged(done: Merged, verb: str) -> None:
+def _print_merged(world: World, done: Merged, verb: str) -> None:
     click.echo(f"{done.loser} {verb} a part of {done.survivor}")
     for one in done.fields:
         click.echo(f"  {one.name}: {'the survivor keeps its own' if one.chosen == 'ours' else one.chosen}: {one.why}")
@@ -161,7 +162,9 @@ def _print_merged(done: Merged, verb: str) -> None:
     click.echo(f"  interactions: {done.interactions} go to the survivor")
     for record in done.records:
         named = f"{record.object} {record.remote_id or '(none)'}"
-        click.echo(f"  {record.connection}: {_RECORDS[record.what].format(record=named)}")
+        live = world.lives.get(record.connection)
+        what = "merged" if record.what == "double" and live is not None and live.merges else record.what
+        click.echo(f"  {record.connection}: {_RECORDS[what].format(record=named)}")
 
 
 def _print_unmerged(done: Unmerged, verb: str) -> None:

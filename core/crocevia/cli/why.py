@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,6 +38,7 @@ def why(session: Session, profile: str, field: str, *, as_json: bool) -> None:
     store = open_store(session.settings.core.store)
     try:
         world = build_world(session.settings, session.plugins, store)
+        _check_field(session, world, field)
         with store.reading() as connection:
             found = holders(connection, profile, session.settings.core.region)
             told = [_told(world, connection, row, field) for row in found]
@@ -50,6 +52,19 @@ def why(session: Session, profile: str, field: str, *, as_json: bool) -> None:
         return
     for one in told:
         _print(one)
+
+
+def _check_field(session: Session, world: World, field: str) -> None:
+    """It is one of ours, of the settings or of a mapping; else say so."""
+    from crocevia.mapping.configure import OWN_FIELDS
+
+    mappings = [mapping for live in world.lives.values() for mapping in live.mappings.values()]
+    mapped = {name for one in mappings if one.of == "profile" for lens in one.lenses for name in lens.fields}
+    known = sorted({*OWN_FIELDS["profile"], "contact_points", *session.settings.fields, *mapped})
+    if field not in known:
+        near = get_close_matches(field, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known)}"
+        raise click.UsageError(f"customers have no field {field!r}; {hint}")
 
 
 def _told(world: World, connection: Connection, row: ProfileRow, field: str) -> dict[str, Any]:

@@ -46,7 +46,7 @@ def hold(
     names = [name for name in lens.remote if name in row.held]
     data = {
         "profile": profile.uid,
-        "field": lens.fields[0],
+        "field": next((name for name, value in verdict.values.items() if value != canonical.get(name)), lens.fields[0]),
         "fields": list(lens.fields),
         "binding": row.id,
         "object": row.object,
