@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from crocevia.errors import LeaseLostError, ThrottledError
-from crocevia.store import connections, leases
+from crocevia.store import connections as known_connections
+from crocevia.store import leases
 from crocevia.store.leases import Lease
 from crocevia.store.tables import bindings, commands, connections, cursors, journal, parked
 from crocevia.sync import pull
@@ -136,7 +137,7 @@ def test_a_paused_connection_makes_no_call(crossroads: Crossroads) -> None:
     """Webhooks are taken in meanwhile, the other connections go on, and afterwards it catches up."""
     crossroads.start()
     with crossroads.store.writing() as connection:
-        connections.write(crossroads.store, connection, "a", state="paused")
+        known_connections.write(crossroads.store, connection, "a", state="paused")
     crossroads.chat.write("ada", "Hello", phone="+393331234567")
     crossroads.round()
     crossroads.clock.advance(61)
@@ -144,6 +145,6 @@ def test_a_paused_connection_makes_no_call(crossroads: Crossroads) -> None:
     assert crossroads.a.calls == []
     assert len(crossroads.b.records()) == 1
     with crossroads.store.writing() as connection:
-        connections.write(crossroads.store, connection, "a", state="running")
+        known_connections.write(crossroads.store, connection, "a", state="running")
     crossroads.settle()
     assert len(crossroads.a.records()) == 1
