@@ -250,6 +250,14 @@ class WritesRecords(ABC):
             RemoteError: the whole call failed; the core treats every write of the batch so.
         """
 
+    def calls_of(self, records: int, *, looked_up: bool) -> int:
+        """About how many calls to the vendor so many new records of one object take, for a forecast.
+
+        Args:
+            looked_up: Whether they are customers, who are looked for before they are made.
+        """
+        return -(-records // self.write_limit) * (2 if looked_up else 1)
+
 
 class MergesRecords(ABC):
     """A CRM in which two records of one customer can be merged."""

@@ -13,6 +13,7 @@ from crocevia import (
     ContactPoint,
     Event,
     Finding,
+    FindsKeys,
     ObjectSchema,
     Outcome,
     ParseContext,
@@ -26,7 +27,7 @@ from crocevia import (
     WritesRecords,
 )
 from crocevia.mapping import ObjectMapping
-from crocevia_salesforce import checks, children, mappings, package, parsing
+from crocevia_salesforce import checks, children, forecast, mappings, package, parsing
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
@@ -49,6 +50,10 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
     kind = "salesforce"
     leaf_paths = ("records.*", "deletedRecords.*")
     write_limit = 10_000
+
+    def __new__(cls, settings: Settings, **_: Any) -> Salesforce:  # noqa: PYI034 - a subclass, by the settings
+        """An org with the package can be searched by our key; one without it has none."""
+        return super().__new__(_Keyed if cls is Salesforce and settings.package else cls)
 
     def __init__(self, settings: Settings, **given: Any) -> None:
         super().__init__(settings, **given)
@@ -122,7 +127,19 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
         """Live records by phone and e-mail, however a person wrote the number."""
         return self._finder.find(object_name, points, fields)
 
+    def calls_of(self, records: int, *, looked_up: bool) -> int:
+        """Composites of 1,000, or Bulk jobs of 10,000; customers by phone, 275 numbers a call."""
+        return forecast.calls_of(records, self.write_limit, self.settings.bulk_from, looked_up=looked_up)
+
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """Upsert by key, update and delete by id; contacts before what points to them."""
         self._changes.forget()
         return self._writes.write(batch)
+
+
+class _Keyed(Salesforce, FindsKeys):
+    """An org with the package."""
+
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Living records by our key, from the org's own tables, 1,000 a call."""
+        return self._finder.keyed(object_name, self.settings.key_field, keys, fields)

@@ -100,14 +100,29 @@ def _progress(row: BackfillRow) -> None:
 def _tell_forecast(world: World, live: Live, kinds: tuple[Of, ...], since: datetime | None, *, again: bool) -> None:
     from crocevia.sync import backfill
 
+    window_s = live.options.budget.window.total_seconds()
+    window = "a day" if window_s == 86_400 else f"in {_spoken(window_s).removeprefix('about ')}"
     for of in kinds:
         found = backfill.forecast(world, live, of, since=since, again=again, after_profiles="profile" in kinds)
+        limit = found.window_calls
+        share = f" ({100 * found.calls / limit:.2g} % of the {limit} that everybody has {window})" if limit else ""
         time = f", {_spoken(found.duration.total_seconds())} at its budget of calls" if found.duration else ""
         click.echo(
             f"{live.name}: {_WHAT[of]}: {found.seen} looked at, {found.wanted} records to ask for: "
-            f"about {found.calls} calls{time}"
+            f"about {found.calls} calls{share}{time}"
         )
+    _tell_gauge(live)
     click.echo("nothing was asked for")
+
+
+def _tell_gauge(live: Live) -> None:
+    """What everybody has used already, where the vendor tells."""
+    from crocevia.connector import ReportsUsage
+
+    usage = live.connector.usage() if isinstance(live.connector, ReportsUsage) else None
+    if usage is not None:
+        left = max(0, usage.limit - usage.used)
+        click.echo(f"{live.name}: {usage.used} of {usage.limit} calls are used, by everybody: {left} left")
 
 
 def _spoken(seconds: float) -> str:

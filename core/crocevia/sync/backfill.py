@@ -6,6 +6,7 @@ It only asks: what it wants is written by the connection's own lane, after every
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -13,13 +14,15 @@ from attrs import frozen
 from sqlalchemy.engine import Connection
 
 from crocevia import faults
-from crocevia.connector import WritesRecords
+from crocevia.connector import ReadsRecords, ReportsUsage, WritesRecords
+from crocevia.errors import RemoteError
 from crocevia.model import to_us
 from crocevia.store import backfills, bindings, profiles
 from crocevia.store.backfills import BackfillRow
 from crocevia.store.bindings import BACKFILL, BindingRow
 from crocevia.store.ids import RowIds
 from crocevia.sync import deserve
+from crocevia.sync.gate import READ
 from crocevia.sync.world import Live, World
 
 Of = Literal["profile", "interaction"]
@@ -33,14 +36,17 @@ class Forecast:
 
     Attributes:
         wanted: Records to be made or written anew.
-        calls: Write calls, and of customers one look-up before each.
-        duration: At the connection's budget of calls for backfills; None: it has none, the vendor's speed decides.
+        calls: Calls to write them, and of customers to look for them first, as the connector tells.
+        window_calls: What everybody together may make in a window, by the vendor's gauge or the settings; None: no
+            limit is known.
+        duration: At the connection's budget of calls for backfills; None: no limit is known.
     """
 
     seen: int
     wanted: int
     calls: int
     duration: timedelta | None
+    window_calls: int | None = None
 
 
 def start(
@@ -112,10 +118,24 @@ def forecast(
     for page in _pages(world, live, of, since, after_profiles=after_profiles):
         seen += page.seen
         wanted += page.missing + (page.linked if again else 0)
-    limit = live.connector.write_limit if isinstance(live.connector, WritesRecords) else 1
-    writes = -(-wanted // limit)
-    calls = 2 * writes if of == "profile" and live.reads else writes
-    return Forecast(seen=seen, wanted=wanted, calls=calls, duration=_duration(live, calls))
+    writer = live.connector
+    looked_up = of == "profile" and live.reads
+    calls = writer.calls_of(wanted, looked_up=looked_up) if isinstance(writer, WritesRecords) else wanted
+    limit = window_calls(live)
+    return Forecast(seen=seen, wanted=wanted, calls=calls, duration=_duration(live, calls, limit), window_calls=limit)
+
+
+def window_calls(live: Live) -> int | None:
+    """What everybody together may make in a window; a vendor that has told nothing yet is asked, with one call."""
+    reader, limits = live.connector, [live.options.budget.calls]
+    if isinstance(reader, ReportsUsage):
+        if reader.usage() is None and isinstance(reader, ReadsRecords) and live.mappings:
+            with suppress(RemoteError), live.gate.call(READ):
+                reader.describe(next(iter(live.mappings.values())).object)
+        told = reader.usage()
+        limits.append(None if told is None else told.limit)
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
 
 
 @frozen
@@ -140,12 +160,12 @@ def _pages(world: World, live: Live, of: Of, since: datetime | None, *, after_pr
             cursor = some[-1][0] if some else until
 
 
-def _duration(live: Live, calls: int) -> timedelta | None:
+def _duration(live: Live, calls: int, limit: int | None) -> timedelta | None:
     """How long the calls take where a budget spreads them."""
     budget = live.options.budget
-    if budget.calls is None:
+    if limit is None:
         return None
-    each_window = budget.calls * budget.share * budget.backfill
+    each_window = limit * budget.share * budget.backfill
     return budget.window * (calls / each_window) if each_window else None
 
 
