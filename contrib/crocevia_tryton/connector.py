@@ -12,6 +12,7 @@ from crocevia import (
     ContactPoint,
     Event,
     Finding,
+    FindsKeys,
     ObjectSchema,
     Outcome,
     ParseContext,
@@ -55,7 +56,7 @@ class Settings:
     password: Secret
 
 
-class Tryton(Connector[Settings], ReadsRecords, WritesRecords):
+class Tryton(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys):
     """Tryton 8 over JSON-RPC, with the module `crocevia` of `crocevia_tryton.tryton_module` activated.
 
     Source: https://docs.tryton.org/8.0/server/ and trytond 8.2, read and run 2026-11.
@@ -123,9 +124,9 @@ class Tryton(Connector[Settings], ReadsRecords, WritesRecords):
         """Active parties by phone number and e-mail address."""
         return self._reader.find(object_name, points, fields)
 
-    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> Mapping[str, Record]:
-        """Records by our key, archived ones too."""
-        return self._reader.keyed(object_name, keys, fields)
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Records by our key, archived ones too; of a merged one, the survivor, which has taken the key over."""
+        return list(self._reader.keyed(object_name, keys, fields).values())
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One call to create, one to write, one to read the new versions; more only where Tryton refuses something."""

@@ -97,14 +97,15 @@ class Rpc:
     def call(self, method: str, *params: Any, context: dict[str, Any] | None = None) -> Any:
         """Call `model.<name>.<method>` and return its result, times as Tryton's JSON gives them.
 
-        Every call counts as repeatable: reads are, writes set values by id, creates carry our unique key.
+        Every call counts as repeatable (reads are, writes set values by id), but for a create. That carries our unique
+        key, and is refused when it is made twice; but what somebody has typed into the record since is read first.
 
         Raises:
             RefusedError: a rule of Tryton's (required, unique, domain) does not hold.
             ConflictError: a record changed since the `_timestamp` in the context.
             AuthError: login refused, or no such database.
             InternalError: an exception inside Tryton.
-            RetryableError, ThrottledError: as HTTP says.
+            RetryableError, ThrottledError, OutcomeUnknownError: as HTTP says.
         """
         envelope = _envelope(method, (*params, {**self._context, **(context or {})}))
         session = self._session or self._log_in(None)
@@ -115,7 +116,8 @@ class Rpc:
 
     def _post(self, envelope: dict[str, Any], session: str) -> Answer:
         headers = {"Authorization": f"Session {session}"}
-        return self._http.request("POST", self._path, json=envelope, headers=headers, idempotent=True)
+        repeatable = not envelope["method"].endswith(".create")
+        return self._http.request("POST", self._path, json=envelope, headers=headers, idempotent=repeatable)
 
     def _log_in(self, expired: str | None) -> str:
         """Return a session other than `expired`; one thread logs in while the others wait for it."""

@@ -1,10 +1,13 @@
 """The whole way: a customer writes on a channel, somebody works in Tryton, and a second CRM follows."""
 
+import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from attrs import define
 
 from crocevia import Http, Raw, Secret
@@ -14,7 +17,7 @@ from crocevia.plugins import load_plugins
 from crocevia.store import journal, open_store
 from crocevia.sync.lane import Lane
 from crocevia.sync.world import World, live
-from crocevia.testing import MemoryChannel, MemoryCRM
+from crocevia.testing import FakeClock, MemoryChannel, MemoryCRM
 from crocevia_tryton.connector import Settings, Tryton
 from crocevia_tryton.rows import contact_rows
 from crocevia_tryton.rpc import Rpc
@@ -251,3 +254,39 @@ def test_a_party_merged_in_tryton_goes_on_as_its_survivor(crossroads: Crossroads
     assert parties(clerk) == [{"id": kept, "name": "Ada Rossi", "contacts": [["mobile", "+393471234567"]]}]
     assert [interaction["party"] for interaction in interactions(clerk)] == [kept, kept]
     assert len(crossroads.crm.records("Person")) == 1
+
+
+def test_a_create_whose_answer_was_lost_is_looked_up_before_it_is_made_again(
+    crossroads: Crossroads, clerk: Rpc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Our key finds the party, and what a clerk has typed into it meanwhile stays and goes to the other CRM."""
+    crossroads.settle()
+    clock = crossroads.world.clock = FakeClock(datetime.now(UTC))
+    send, creates = crossroads.wire.send, []
+
+    def lose(request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        answer: requests.Response = send(request, **kwargs)
+        if json.loads(request.body or b"")["method"] == "model.party.party.create":
+            creates.append(request)
+            [party] = parties(clerk)
+            clerk.call("model.party.party.write", [party["id"]], {"name": "Ada Lovelace"})
+            raise requests.ConnectionError("reset by peer")
+        return answer
+
+    monkeypatch.setattr(crossroads.wire, "send", lose)
+    crossroads.chat.write("ada", "Hello", name="Ada Rossi", phone="+393471234567")
+    crossroads._webhooks()  # noqa: SLF001 - lane by lane
+    for name in ("chat", "crm"):
+        lane = Lane(crossroads.world, crossroads.world.lives[name], "by hand")
+        for _ in range(4):
+            lane.turn()
+            clock.advance(2)
+        lane.release()
+    monkeypatch.undo()
+    crossroads.settle()
+
+    assert len(creates) == 1
+    assert [party["name"] for party in parties(clerk)] == ["Ada Lovelace"]
+    [person] = crossroads.crm.records("Person").values()
+    assert person["last"] == "Ada Lovelace"
+    assert len(interactions(clerk)) == 1
