@@ -29,8 +29,8 @@ FIGURES: dict[str, Any] = {
     "statements": lambda: statements.run(small=1_000, large=2_000, count=200),
     "resolve_growth": lambda: resolve_growth.run(small=300, large=600, batches=3),
 }
-ELSEWHERE = {"salesforce_simulator"}
-"""Needs minutes to tell anything; the simulator's own tests run what it measures."""
+ELSEWHERE = {"salesforce_backfill", "salesforce_simulator"}
+"""They need long to tell anything; the connector's and the simulator's own tests run what they measure."""
 
 
 @pytest.fixture

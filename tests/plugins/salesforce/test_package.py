@@ -57,6 +57,67 @@ def test_one_permission_for_each_object(org: Simulator) -> None:
     assert objects == {field.object for field in fields()}
 
 
+def ours() -> dict[str, set[str]]:
+    """`{object: its fields of the package}`."""
+    found: dict[str, set[str]] = {}
+    for field in fields():
+        found.setdefault(field.object, set()).add(field.name)
+    return found
+
+
+def test_every_metadata_file_is_xml_of_its_own_kind() -> None:
+    """The root says what the name of the file says."""
+    roots = {"js": "LightningComponentBundle", "field": "CustomField", "object": "CustomObject"}
+    for path in FOLDER.rglob("*-meta.xml"):
+        kind = path.name.removesuffix("-meta.xml").rpartition(".")[2]
+        root = ET.parse(path).getroot().tag  # noqa: S314 - our own file
+        assert root.removeprefix(_NAMESPACE) == roots.get(kind, f"{kind[0].upper()}{kind[1:]}").replace(
+            "Permissionset", "PermissionSet"
+        ), path.name
+
+
+def test_the_timeline_stands_on_pages_of_customers_and_asks_for_fields_that_are_there() -> None:
+    """A record page of each object that customers are kept as, by a relationship that each of them has."""
+    [folder] = FOLDER.rglob("lwc/croceviaTimeline")
+    meta = ET.parse(folder / "croceviaTimeline.js-meta.xml").getroot()  # noqa: S314 - our own file
+    script, page = ((folder / f"croceviaTimeline.{kind}").read_text() for kind in ("js", "html"))
+    asked = set(re.findall(r"'-?Interaction__c\.(\w+)'", script))
+    pages = {found.text for found in meta.iter(f"{_NAMESPACE}object")}
+    shown = set(re.findall(r"\{one\.(\w+)\}", page))
+    made = set(re.findall(r"^        (\w+)(?::|,?$)", script[script.index("return {") :], re.MULTILINE))
+
+    assert [found.text for found in meta.iter(f"{_NAMESPACE}target")] == ["lightning__RecordPage"]
+    assert meta.findtext(f"{_NAMESPACE}isExposed") == "true"
+    assert pages == {"Contact", "Lead", "Account"} == related()
+    assert asked <= ours()["Interaction__c"]
+    assert set(re.findall(r"value\('(\w+)'\)", script)) <= asked
+    assert shown == made
+
+
+def related() -> set[str]:
+    """Objects that have `Interactions__r`."""
+    roots = [ET.parse(path).getroot() for path in FOLDER.rglob("Interaction__c/fields/*.xml")]  # noqa: S314 - our own
+    return {
+        root.findtext(f"{_NAMESPACE}referenceTo") or ""
+        for root in roots
+        if root.findtext(f"{_NAMESPACE}relationshipName") == "Interactions"
+    }
+
+
+def test_report_types_name_fields_that_are_there(salesforce: Salesforce) -> None:
+    """Of the customer by describe, of his interactions by the package."""
+    paths = list(FOLDER.rglob("*.reportType-meta.xml"))
+    for path in paths:
+        root = ET.parse(path).getroot()  # noqa: S314 - our own file
+        base = root.findtext(f"{_NAMESPACE}baseObject") or ""
+        assert base in related()
+        known = {base: set(salesforce.describe(base).fields), f"{base}.Interactions__r": ours()["Interaction__c"]}
+        for column in root.iter(f"{_NAMESPACE}columns"):
+            field, table = (column.findtext(f"{_NAMESPACE}{name}") or "" for name in ("field", "table"))
+            assert field in known[table], (path.name, field)
+    assert len(paths) == 2
+
+
 def test_an_org_with_the_package_is_right(salesforce: Salesforce) -> None:
     """One line an object."""
     found = list(salesforce.compare_package())
