@@ -85,6 +85,7 @@ def test_a_forecast_tells_the_calls_and_their_share_of_the_day(
 def test_many_records_are_forecast_as_jobs() -> None:
     """A million interactions: a hundred jobs; 1,500: two Composites; customers are looked for, 275 numbers a call."""
     assert calls_of(1_000_000, 10_000, 2_001, looked_up=False) == 1_000
+    assert calls_of(2_500, 10_000, 2_001, looked_up=False) == 10
     assert calls_of(1_500, 10_000, 2_001, looked_up=False) == 2
     assert calls_of(10_300, 10_000, 2_001, looked_up=True) == 10 + 1 + 38
     assert calls_of(0, 10_000, 2_001, looked_up=True) == 0
