@@ -193,12 +193,13 @@ def test_an_entry_has_base_ours_and_theirs(crossroads: Crossroads) -> None:
 
 @pytest.mark.parametrize("name", ["a", "b"])
 def test_a_later_edit_renews_the_entry(crossroads: Crossroads, name: str) -> None:
-    """On either side: still one entry, with the newest values, and still nothing is taken or written."""
+    """On either side: still one entry, with the newest values and the old base; nothing is taken or written."""
     contested(crossroads)
     edit(crossroads, name, last="Noel")
     crossroads.settle()
     [entry] = crossroads.rows(reviews)
     assert ('"family_name":"Noel"' if name == "a" else '"theirs":{"last":"Noel"}') in entry["data"]
+    assert '"base":{"last":"King"}' in entry["data"]
     assert both(crossroads, "last") == (["Noel", "Byron"] if name == "a" else ["Queen", "Noel"])
     crossroads.check()
 

@@ -175,6 +175,31 @@ def test_a_record_that_somebody_made_since_the_last_round_is_found_before_a_crea
     crossroads.check()
 
 
+def test_several_candidates_without_a_record_are_not_chosen_from(crossroads: Crossroads) -> None:
+    """Neither has a record there yet, and none is linked or made."""
+    for name, number in (("Ada", "+393331234567"), ("Bob", "+393337654321")):
+        crossroads.chat.write(name.lower(), "Hello", name=name, phone=number)
+    crossroads.deliver()
+    crossroads.turn("chat")
+    both = crossroads.a.create(last="Both", mobile="+393331234567", phone="+393337654321")
+    crossroads.settle()
+    assert len(crossroads.rows(profiles)) == 2
+    assert crossroads.rows(bindings, connection="a", remote_id=both) == []
+    assert len(crossroads.rows(reviews, kind="adoption", subject=f"Person {both}")) == 1
+
+
+def test_an_untrusted_crms_record_is_not_linked_by_its_number(crossroads: Crossroads) -> None:
+    """A record that is met with the number of a customer, who has none there yet, is not taken for his."""
+    crossroads.options["a"] = Options(trusts_contact_points=False)
+    crossroads.chat.write("ada", "Hello", name="Ada", phone=PHONE)
+    crossroads.deliver()
+    crossroads.turn("chat")
+    there = crossroads.a.create(last="King", mobile=PHONE)
+    crossroads.settle()
+    [ada] = {row["profile_id"] for row in crossroads.rows(claims) if row["verified"]}
+    assert ada not in {row["subject_id"] for row in crossroads.rows(bindings, connection="a", remote_id=there)}
+
+
 def test_an_untrusted_crm_identifies_nobody(crossroads: Crossroads) -> None:
     """Its numbers are shown, not believed: the writer is somebody new, and a person compares."""
     crossroads.options["a"] = Options(trusts_contact_points=False)

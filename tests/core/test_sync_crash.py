@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from crocevia.store.tables import commands, interactions, reviews
+from crocevia.store.tables import commands, decisions, interactions, reviews
 from crocevia.testing import FaultPoints, KilledError, MemoryChannel, MemoryCRM, seeded_random
 from tests.core.conftest import Crossroads
 
@@ -183,4 +183,24 @@ def test_what_was_read_before_the_crm_was_described_again_is_not_cut(crossroads:
     crossroads.settle()
     assert sorted(row["last"] for row in crossroads.a.records().values()) == [LONG, LONG + " Bob"]
     assert crossroads.rows(reviews) == []
+    crossroads.check()
+
+
+def test_an_edit_read_before_the_crm_was_described_again_is_no_conflict_with_what_was_cut(
+    crossroads: Crossroads,
+) -> None:
+    """What a field there has no room for is ours as before: nobody changed it but the person there."""
+    crossroads.b = MemoryCRM(clock=crossroads.clock, lossy=True)
+    crossroads.chat.write("ada", "Hello", name=LONG, phone="+393331234567")
+    crossroads.settle()
+    crossroads.b.edit(crossroads.person_id(crossroads.b), name="King")
+    with FaultPoints() as points:
+        points.kill("pull.committed")
+        with pytest.raises(KilledError):
+            crossroads.turn("b")
+    before = len(crossroads.rows(decisions))
+    crossroads.start()
+    crossroads.settle()
+    assert crossroads.person(crossroads.a)["last"] == "King"
+    assert [row["why"] for row in crossroads.rows(decisions)[before:]] == ["it changed there, we had not"]
     crossroads.check()

@@ -352,6 +352,23 @@ def test_who_is_merged_is_not_asked_about_any_more(crossroads: Crossroads) -> No
 
 
 @SQLITE
+def test_a_merge_of_records_that_was_interrupted_is_looked_up_and_not_repeated(crossroads: Crossroads) -> None:
+    """Killed between the call and the note of it: the record is gone, so it was done."""
+    crossroads.options["a"] = Options(merges=True)
+    first, second = two(crossroads)
+    by_person(crossroads, first, second)
+    with FaultPoints() as points:
+        points.kill("retire.called")
+        with pytest.raises(KilledError):
+            crossroads.turn("a")
+    crossroads.start()
+    crossroads.settle()
+    assert [row["state"] for row in crossroads.rows(commands)] == ["done"]
+    assert [call.operation for call in crossroads.a.calls].count("merge") == 1
+    crossroads.check()
+
+
+@SQLITE
 def test_merges_are_taken_back_in_order(crossroads: Crossroads) -> None:
     """Pointers never form a chain; what another merge stands on is refused, with what to do first."""
     take_in(crossroads, *(said(str(n), phone(f"+39333000000{n}")) for n in range(4)))

@@ -206,7 +206,7 @@ OUTGOING = (
         "nothing of a CRM is applied before it was described",
         "        described = self.live.fitted or not self.live.reads  # until",
         "        described = True  # until",
-        "test_sync_crash.py::test_what_was_read_before_the_crm_was_described_again_is_not_cut",
+        "test_sync_crash.py::test_an_edit_read_before_the_crm_was_described_again_is_no_conflict_with_what_was_cut",
     ),
     mutation(
         "sync/lane.py",
@@ -220,7 +220,7 @@ OUTGOING = (
         "a throttled connection waits",
         "        self._throttled[CONNECTION] = until\n",
         "        pass\n",
-        "test_sync_push.py::test_throttling_makes_the_whole_connection_wait_and_counts_as_no_attempt",
+        "test_sync_gate.py::test_throttles_never_open_a_breaker_and_cap_what_is_asked",
     ),
     mutation(
         "sync/announce.py",
