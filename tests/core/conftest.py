@@ -74,7 +74,7 @@ def _database(server: str) -> Iterator[str]:
     """Make a database and drop it at the end."""
     url = sa.make_url(server).set(drivername="postgresql+psycopg")
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
-    name = f"crocevia_{_WORKER}_{os.getpid()}"
+    name = f"crocevia_{_WORKER}_{os.getpid()}_{os.urandom(3).hex()}"  # two folders' tests may each ask for one
     with engine.connect() as connection:
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)

@@ -352,9 +352,9 @@ def test_every_error_is_told_at_once(load: Load) -> None:
         ('guard = "write"', "acme.guard: expected one of 'none', 'read', got 'write'"),
         (
             'policy = "newest"',
-            "acme.policy.default: expected one of 'latest', 'crm wins', 'channel wins', 'ask', got 'new",
+            "acme.policy.default: expected one of 'latest', 'priority', 'crm wins', 'channel wins', 'ask', got 'new",
         ),
-        ('policy = { given_name = "x" }', "acme.policy.given_name: expected one of 'latest', 'crm wins', "),
+        ('policy = { given_name = "x" }', "acme.policy.given_name: expected one of 'latest', 'priority', 'crm wins', "),
     ],
 )
 def test_one_wrong_line_is_told_with_its_path(load: Load, line: str, problem: str) -> None:
