@@ -1,7 +1,6 @@
 """Backpressure: what cannot be worked off is asked to come again, in time, and taken again when there is room."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import requests
