@@ -306,7 +306,7 @@ def test_the_vendors_own_gauge_counts_what_others_use(crossroads: Crossroads) ->
     write(crossroads, "bob", number=2)
     before = len(crossroads.a.calls)
     half_an_hour(crossroads, 1200)
-    assert called(crossroads, before).total() <= 5
+    assert 1 <= called(crossroads, before).total() <= 5
     assert flow(crossroads)["budget"]["vendor_used"] == 1000
     assert len(crossroads.a.records()) == 1
     crossroads.a.gauge = Usage(used=100, limit=1000)

@@ -108,7 +108,7 @@ class Governor:
                 if ours and theirs:
                     found = urgency
             if found == NOTHING and used < allowance and self.clock.monotonic_s() >= self._look_at_s:
-                return INTERACTIVE  # the gauge is as old as the last call: one more tells how it stands
+                return LIVE  # the gauge is as old as the last call: one more, of a CRM a read, tells how it stands
             return found
 
     def spend(self, calls: int) -> None:
