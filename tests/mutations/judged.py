@@ -203,13 +203,6 @@ JUDGED = (
         "test_judge_versions.py::test_what_a_worker_wrote_that_slept_is_written_over_and_people_are_heard_again",
     ),
     mutation(
-        "sync/verdicts.py",
-        "a page from before our write takes nothing back",
-        "    if stale and not asked:\n",
-        "    if stale and asked is None:\n",
-        "test_judge_versions.py::test_a_page_from_before_our_write_takes_nothing_back",
-    ),
-    mutation(
         "sync/contest.py",
         "an entry ends when both sides agree",
         "    decisions.end(batch.transaction, ids, at=batch.now, by=by, choice=choice)\n",
