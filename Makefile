@@ -66,7 +66,7 @@ test-peers: setup peers-packages ## the tests against real servers and a real br
 	.venv/bin/python -m pytest -m peers $(PYTEST_ARGS)
 
 campaign: setup ## twenty demo days, the daemon killed at least five times in each (about a quarter of an hour)
-	.venv/bin/python -m pytest -m campaign tests/system/test_demo_campaign.py $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -m campaign $(PYTEST_ARGS)
 
 faults: setup ## the daemon under kill -9 and every other fault, judged from outside (SEED=, RUNS=, STORE=sqlite|postgresql)
 	.venv/bin/python -m tests.faults --seed $(SEED) --runs $(RUNS) --seconds $(SECONDS) $(if $(STORE),--store $(STORE)) --jobs $(WORKERS)

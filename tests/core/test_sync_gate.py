@@ -9,12 +9,12 @@ import sqlalchemy as sa
 
 from crocevia.config.options import CallBudget, Options
 from crocevia.connector import Usage
-from crocevia.errors import RetryableError, ThrottledError
+from crocevia.errors import OutcomeUnknownError, RetryableError, ThrottledError
 from crocevia.http import LONGEST_AFTER, retry_after
 from crocevia.store import connections
 from crocevia.store.bindings import BACKFILL, LIVE
 from crocevia.store.tables import bindings as table
-from crocevia.store.tables import budgets, dead
+from crocevia.store.tables import budgets, commands, dead
 from crocevia.sync.breaker import LONGEST_S, TRIPS_AFTER, Breaker
 from crocevia.sync.gate import Gate
 from crocevia.testing import FakeClock, MemoryCRM, seeded_random
@@ -368,3 +368,17 @@ def test_a_create_that_was_lost_and_found_leaves_the_connection_well(crossroads:
     assert crossroads.lanes["a"].unwell == ""
     with crossroads.store.reading() as connection:
         assert connections.read(connection, "a").state == "running"
+
+
+@SQLITE
+def test_a_message_that_is_parked_leaves_the_connection_well(crossroads: Crossroads) -> None:
+    """Nobody knows whether it went, and nothing else has to be sent: the channel is not to blame any more."""
+    write(crossroads, "ada")
+    crossroads.settle()
+    crossroads.chat.fail(OutcomeUnknownError("no answer"))
+    person = crossroads.person_id(crossroads.a)
+    crossroads.a.create("Touch", person=person, direction="outbound", status="to send", text="Hi Ada!")
+    crossroads.settle()
+    assert [row["state"] for row in crossroads.rows(commands)] == ["unknown"]
+    assert list(crossroads.lanes["chat"].live.gate.failing()) == ["send"]
+    assert crossroads.lanes["chat"].unwell == ""

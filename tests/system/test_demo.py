@@ -79,14 +79,16 @@ def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
     assert report["starts"] == 1
 
 
+@pytest.mark.campaign
 def test_five_kills_lose_and_double_nothing(tmp_path: Path) -> None:
-    """Kill -9 at random moments, and the daemon started again each time. `make campaign` does it for twenty days."""
+    """Kill -9 at random moments, and the daemon started again each time."""
     report = play(tmp_path, "--seed", "2", "--kills", "5")
     recompute(tmp_path, report)
     assert report["kills"] == 5
     assert report["starts"] > 1
 
 
+@pytest.mark.campaign
 def test_what_never_went_out_is_sent_by_hand(tmp_path: Path) -> None:
     """Killed each time between writing down that a message is sent and sending it: the worst moment there is."""
     report = play(tmp_path, "--seed", "4", CROCEVIA_FAULT="send.claimed:9")

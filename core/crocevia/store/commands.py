@@ -100,6 +100,14 @@ def claimed(connection: Connection, name: str, verbs: Collection[str] = (SEND,))
     return [_command(row) for row in connection.execute(statement)]
 
 
+def waiting(connection: Connection, name: str, verb: str) -> bool:
+    """Whether any command of this verb waits to be carried out, due or not; one that is parked does not."""
+    one = sa.exists().where(
+        commands.c.connection == name, commands.c.verb == verb, sa.text("state IN ('pending', 'claimed')")
+    )
+    return bool(connection.execute(sa.select(one)).scalar())
+
+
 def open_of_profile(connection: Connection, profile_id: int, verb: str) -> list[CommandRow]:
     """Commands about a customer that nobody has begun to carry out."""
     statement = sa.select(commands).where(

@@ -9,11 +9,11 @@ import structlog
 from attrs import define, field
 from sqlalchemy.engine import Connection
 
-from crocevia.store import announcements, bindings, connections
+from crocevia.store import announcements, bindings, commands, connections
 from crocevia.store.announcements import Announcement
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence
-from crocevia.sync.gate import Gate
+from crocevia.sync.gate import READ, Gate
 from crocevia.sync.world import World
 
 TOLD_EVERY_S = 60.0
@@ -55,7 +55,7 @@ class Health:
         self._tell_flow(gate, lease)
 
     def _failing(self, gate: Gate) -> dict[str, str]:
-        """What fails and is wanted: a create that failed once, and was settled otherwise, is nobody's trouble."""
+        """What fails and is wanted: what failed once, and was settled in another way, is nobody's trouble."""
         failing = gate.failing()
         if not failing:
             return failing
@@ -64,9 +64,11 @@ class Health:
 
     def _wanted(self, connection: Connection, operation: str) -> bool:
         verb, _, object_name = operation.partition(" ")
-        if verb not in ("create", "update"):
+        if verb == READ:
             return True
-        return bindings.waiting(connection, self.name, object_name, creating=verb == "create")
+        if verb in ("create", "update"):
+            return bindings.waiting(connection, self.name, object_name, creating=verb == "create")
+        return commands.waiting(connection, self.name, verb)
 
     def _keep_state(self, state: str, reason: str, lease: Lease | None) -> None:
         world = self.world
