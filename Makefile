@@ -65,7 +65,7 @@ peers-packages: setup
 test-peers: setup peers-packages ## the tests against real servers and a real browser (installs them as root on Debian)
 	.venv/bin/python -m pytest -m peers $(PYTEST_ARGS)
 
-campaign: setup ## twenty demo days, the daemon killed at least five times in each (about a quarter of an hour)
+campaign: setup ## twenty demo days with five kills each, and whatever else takes long (about twenty minutes)
 	.venv/bin/python -m pytest -m campaign $(PYTEST_ARGS)
 
 faults: setup ## the daemon under kill -9 and every other fault, judged from outside (SEED=, RUNS=, STORE=sqlite|postgresql)

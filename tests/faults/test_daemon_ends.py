@@ -13,7 +13,7 @@ from tests.faults.oracle import Verdict, verdict
 from tests.faults.schedule import schedule
 from tests.faults.site import Site, site
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.slow, pytest.mark.campaign, pytest.mark.xdist_group("faults")]
 _PLUGIN = '''
 """Ends the whole process at the tenth event that it sees, once."""
 import os

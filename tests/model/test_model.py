@@ -10,7 +10,7 @@ import crocevia
 from tests.model.days import live
 from tests.model.hub import fault_points
 
-SHARDS = 8
+SHARDS = 6
 DAYS = int(os.environ.get("CROCEVIA_TEST_EXAMPLES", "12"))
 
 

@@ -63,6 +63,7 @@ def recompute(folder: Path, report: dict[str, Any]) -> None:
     assert report["interactions"] == len(touched) + len(written)
 
 
+@pytest.mark.campaign
 def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
     """Nobody killed: about a hundred leaves, every answer sent but for the two that came too late."""
     report = play(tmp_path, "--seed", "1")

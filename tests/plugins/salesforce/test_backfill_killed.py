@@ -1,8 +1,11 @@
 """A backfill through Bulk 2.0 by a real daemon, killed with kill -9 while the org works on the job."""
 
+import pytest
+
 from benchmarks.salesforce_backfill import backfilled
 
 
+@pytest.mark.campaign
 def test_a_backfill_that_is_killed_goes_on_with_the_job_that_it_had_begun() -> None:
     """The next process takes the job's results: one job, each interaction once, and the forecast held."""
     said: list[str] = []
