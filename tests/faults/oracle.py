@@ -194,10 +194,13 @@ def _lost_fields(evidence: Evidence) -> Iterator[str]:
             shown[name] = _shown(people[0], typed)
             keys.add((people[0].key or "", typed.field))
         allowed = {_plain(typed.field, value) for value in typed.values.values()}
+        asked = bool(keys & evidence.asked)
         for name, value in shown.items():
+            if asked and name not in typed.values:
+                continue  # where nobody typed it, what was there stays until a person has chosen
             if value not in allowed:
                 yield f"{name}: {typed.field} of {typed.customer}: none of those that were typed"
-        if len(set(shown.values())) > 1 and not keys & evidence.asked:
+        if len(set(shown.values())) > 1 and not asked:
             yield f"{typed.field} of {typed.customer}: not the same in {', '.join(sorted(shown))}"
     for name, contents in evidence.crms.items():
         names = Counter(person.name for person in contents.people)

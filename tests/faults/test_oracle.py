@@ -159,6 +159,9 @@ def test_where_a_person_is_asked_each_crm_may_show_its_own() -> None:
     assert verdict(evolve(contested, asked=frozenset({("p1", "name")}))).lost == []
     third = evolve(with_b(people=[evolve(PERSON, name="Maria")]), typed=typed, created={})
     assert verdict(evolve(third, asked=frozenset({("p1", "name")}))).lost != []
+    elsewhere = evolve(third, typed=[Typed(customer=ANNA, field="name", values={"a": "Anna"})])
+    assert verdict(evolve(elsewhere, asked=frozenset({("p1", "name")}))).lost == [], "b keeps what it had"
+    assert verdict(elsewhere).lost != []
 
 
 @pytest.mark.parametrize("typed", ["+39 333 1234567", "0039 333 1234567", "333 1234567", ANNA.replace("39", "+39", 1)])
