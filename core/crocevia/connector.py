@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event as StopEvent
 from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args
 
@@ -14,9 +14,11 @@ from crocevia.clock import SYSTEM_CLOCK, Clock
 from crocevia.http import Http
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import (
+    Attachment,
     Capabilities,
     ContactPoint,
     Event,
+    MediaSource,
     Message,
     ObjectSchema,
     Outcome,
@@ -56,6 +58,9 @@ class Connector(ABC, Generic[S]):
         base_url: Put before the paths given to `self.http`; a setting named `base_url` overrides it.
         leaf_paths: Where the leaves of a JSON raw lie (`"entry.*.changes.*.value.messages.*"`); the
             conformance suite holds `parse` to them. Empty: each event found is its own leaf.
+        verified_against: What the connector was last held to, as the table of connectors tells it: `"real server"`,
+            `"recording"` (of the vendor's own answers), `"specification"` (the vendor's published text and examples),
+            or `"assumption"`.
 
     Attributes:
         settings: An instance of the settings class.
@@ -67,6 +72,7 @@ class Connector(ABC, Generic[S]):
     kind: ClassVar[str]
     base_url: ClassVar[str] = ""
     leaf_paths: ClassVar[tuple[str, ...]] = ()
+    verified_against: ClassVar[Literal["real server", "recording", "specification", "assumption"]] = "assumption"
 
     def __init__(
         self, settings: S, *, connection: str = "", http: Http | None = None, clock: Clock = SYSTEM_CLOCK
@@ -190,6 +196,27 @@ class SendsMessages(ABC):
     def address_kinds(self) -> tuple[str, ...]:
         """Kinds of contact point this channel can send to, best first. Default: the connector's own kind."""
         return (getattr(self, "kind", ""),)
+
+
+class HoldsMedia(ABC):
+    """A channel whose attachments need its own API, or its credentials, to be fetched.
+
+    Without this mixin an attachment's `url` is fetched as anybody would.
+
+    Class attributes:
+        media_lifetime: How long the vendor keeps a file after its message; None: it does not say.
+    """
+
+    media_lifetime: ClassVar[timedelta | None] = None
+
+    @abstractmethod
+    def media(self, attachment: Attachment) -> MediaSource:
+        """Where the bytes are to be had now; I/O allowed, the bytes themselves are fetched by the core.
+
+        Raises:
+            GoneError: the vendor does not keep it any more.
+            RemoteError: as for any call.
+        """
 
 
 class ReadsRecords(ABC):

@@ -17,7 +17,8 @@
         ├── DuplicateError      the remote refuses a double of `candidates`
         ├── ConflictError       the remote holds a newer version
         ├── SchemaDriftError    a field is not as described: quarantine `fields`, not the sync
-        ├── UndeliverableError  this customer cannot be reached so: opted out, blocked, window closed
+        ├── UndeliverableError  this customer cannot be reached so: blocked, window closed
+        │   └── OptedOutError   the customer does not want it: nothing of that kind is sent there again
         └── OutcomeUnknownError the call may have happened: look it up, never blindly repeat
 
 The remote errors serve twice: raised for a whole call, or returned as one item's outcome of a batch.
@@ -152,7 +153,11 @@ class SchemaDriftError(RemoteError):
 
 
 class UndeliverableError(RemoteError):
-    """A message cannot reach this customer on this road: opted out, blocked, window closed."""
+    """A message cannot reach this customer on this road: blocked, window closed."""
+
+
+class OptedOutError(UndeliverableError):
+    """The vendor says that the customer asked not to be written to; it is remembered as his word."""
 
 
 class OutcomeUnknownError(RemoteError):

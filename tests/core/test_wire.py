@@ -7,13 +7,16 @@ import pytest
 
 from crocevia import (
     Attachment,
+    ConsentReported,
     ContactPoint,
     Event,
     Ignored,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
     Party,
+    PartyIdentified,
     RecordChanged,
     RecordDeleted,
     RecordMerged,
@@ -35,6 +38,11 @@ EVENTS: list[Event] = [
     InteractionRevised(key="e", of="k", at=AT, attachments=()),
     InteractionRevised(key="e", of="k", at=AT, author=ADA),
     InteractionRemoved(key="d", of="k", at=AT),
+    InteractionCompleted(
+        key="e", of="k", at=AT, duration=timedelta(minutes=2), outcome="answered", attachments=[PHOTO], author=ADA
+    ),
+    ConsentReported(key="c", party=ADA, at=AT, granted=False, purpose="marketing", evidence="keyword STOP"),
+    PartyIdentified(key="p", party=ADA, at=AT),
     StatusReported(of="k", status="failed", at=AT, detail="131047", recipient=ADA),
     RecordChanged(object="Contact", id="1", values={"Name": None, "N": 1.5, "L": [["a", "b"]]}, at=AT, version="7"),
     RecordDeleted(object="Contact", id="1", at=AT),

@@ -1,17 +1,21 @@
 """Frozen records in the words of the design; they know nothing of stores, vendors or hooks."""
 
-from crocevia.model.attachment import Attachment
+from crocevia.model.attachment import Attachment, MediaSource
 from crocevia.model.contact_point import FORMER, ContactPoint
 from crocevia.model.decision import Candidates, Choice, Chosen, Claim, Conflict, Customer, Match
 from crocevia.model.event import (
     EVENT_TYPES,
     Applicable,
+    CallOutcome,
+    ConsentReported,
     Direction,
     Event,
     Ignored,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
+    PartyIdentified,
     RecordChanged,
     RecordDeleted,
     RecordMerged,
@@ -19,7 +23,7 @@ from crocevia.model.event import (
     StatusReported,
     Unrecognised,
 )
-from crocevia.model.message import Capabilities, Message, Receipt, Template
+from crocevia.model.message import Button, Capabilities, Message, Purpose, Receipt, Template
 from crocevia.model.moment import EPOCH, from_us, to_us, utc
 from crocevia.model.party import Party
 from crocevia.model.raw import ParseContext, Raw, RawPage, leaves
@@ -31,28 +35,35 @@ __all__ = [
     "FORMER",
     "Applicable",
     "Attachment",
+    "Button",
+    "CallOutcome",
     "Candidates",
     "Capabilities",
     "Choice",
     "Chosen",
     "Claim",
     "Conflict",
+    "ConsentReported",
     "ContactPoint",
     "Customer",
     "Direction",
     "Event",
     "FieldSchema",
     "Ignored",
+    "InteractionCompleted",
     "InteractionRemoved",
     "InteractionRevised",
     "InteractionSeen",
     "Match",
+    "MediaSource",
     "Message",
     "ObjectSchema",
     "Operation",
     "Outcome",
     "ParseContext",
     "Party",
+    "PartyIdentified",
+    "Purpose",
     "Raw",
     "RawPage",
     "Receipt",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from collections.abc import Mapping
+
+from attrs import field, frozen
 
 
 @frozen(kw_only=True)
@@ -28,3 +30,18 @@ class Attachment:
     size_bytes: int | None = None
     sha256: str | None = None
     detail: str | None = None
+
+
+@frozen(kw_only=True)
+class MediaSource:
+    """Where the bytes of an attachment are to be had now.
+
+    Attributes:
+        url: Fetched by the core, which refuses private addresses and what is too large.
+        headers: Sent to that host alone, never to where it redirects.
+        content: The bytes, where the channel has them without a URL (a part of an e-mail); None: fetch `url`.
+    """
+
+    url: str = ""
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    content: bytes | None = field(default=None, repr=False)

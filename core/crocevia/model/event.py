@@ -13,6 +13,9 @@ from crocevia.model.moment import utc
 from crocevia.model.party import Party
 
 Direction = Literal["inbound", "outbound", "internal"]
+CallOutcome = Literal["answered", "missed", "busy", "rejected", "cancelled", "failed", "voicemail"]
+"""How a call ended. `"missed"`: nobody answered, whoever called; `"rejected"`: declined; `"cancelled"`: the caller
+gave up while it rang; `"failed"`: it never got as far as ringing."""
 Status = Literal["to send", "sending", "sent", "delivered", "read", "played", "failed", "received"]
 
 
@@ -35,7 +38,8 @@ class InteractionSeen:
         conversation: The thread's id on the channel; None where the channel has none.
         text: None when it has none (a photo without a caption), `""` when it is really empty.
         in_reply_to: Key of the interaction it answers or reacts to; None when none.
-        duration: Of a call or visit; None when it has none.
+        duration: Of a call (what was talked, without ringing) or visit; None when it has none, or not yet.
+        outcome: How a call ended; None for anything else, or while it lasts.
         status: Set where the channel already knows it ("sent" for an echo); None otherwise.
         automated: Made by a bot or an auto-responder.
         public: Readable by others than the two parties.
@@ -57,6 +61,7 @@ class InteractionSeen:
     attachments: tuple[Attachment, ...] = field(converter=_tuple, default=())
     in_reply_to: str | None = None
     duration: timedelta | None = None
+    outcome: CallOutcome | None = None
     status: Status | None = None
     automated: bool = False
     public: bool = False
@@ -113,6 +118,89 @@ class InteractionRemoved:
     def dedupe_key(self) -> str:
         """Unique per connection."""
         return f"removed:{self.key}#{self.part}"
+
+
+@frozen(kw_only=True)
+class InteractionCompleted:
+    """What became known of an interaction later: a call's length and outcome, its recording, a transcript.
+
+    Unlike a revision it takes nothing back: what is None or empty is not said. Comes in any order, and again.
+
+    Attributes:
+        of: Key of the interaction.
+        key: Its own: unique for what it adds ("CA123:recording:RE456").
+        text: A transcript or summary.
+        attachments: Added to those it has, unless one of the same key or URL is there.
+        author: The customer, where only now it is known who it was; its points are added to those shown.
+    """
+
+    tag: ClassVar[str] = "interaction completed"
+
+    key: str
+    of: str
+    at: datetime = field(converter=utc)
+    part: str = ""
+    text: str | None = None
+    duration: timedelta | None = None
+    outcome: CallOutcome | None = None
+    attachments: tuple[Attachment, ...] = field(converter=_tuple, default=())
+    author: Party | None = None
+    leaf: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """Unique per connection."""
+        return f"completed:{self.key}#{self.part}"
+
+
+@frozen(kw_only=True)
+class ConsentReported:
+    """A customer said on this road what he wants to be sent there, or the vendor says that he did.
+
+    Attributes:
+        key: Its own: unique in the connection.
+        party: Who said it. It holds for the address that the channel sends to.
+        granted: False: STOP, unsubscribe, blocked us; True: START, subscribe, unblocked us.
+        purpose: What it is about: `"marketing"`, or `"all"` that we send.
+        evidence: How it was said, in few words ("keyword STOP", "List-Unsubscribe"); never a whole text.
+    """
+
+    tag: ClassVar[str] = "consent reported"
+
+    key: str
+    party: Party
+    at: datetime = field(converter=utc)
+    granted: bool
+    purpose: Literal["all", "marketing"] = "all"
+    evidence: str = ""
+    leaf: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """Unique per connection."""
+        return f"consent:{self.key}"
+
+
+@frozen(kw_only=True)
+class PartyIdentified:
+    """The channel learned who somebody is, without a touch: a visitor signed in, a form was filled, a card was linked.
+
+    Attributes:
+        key: Its own: unique in the connection.
+        party: All that is one person's; which of its points are proven is said by each point's `verified`.
+    """
+
+    tag: ClassVar[str] = "party identified"
+
+    key: str
+    party: Party
+    at: datetime = field(converter=utc)
+    leaf: str = ""
+
+    @property
+    def dedupe_key(self) -> str:
+        """Unique per connection."""
+        return f"identified:{self.key}"
 
 
 @frozen(kw_only=True)
@@ -240,7 +328,10 @@ Applicable = (
     InteractionSeen
     | InteractionRevised
     | InteractionRemoved
+    | InteractionCompleted
     | StatusReported
+    | ConsentReported
+    | PartyIdentified
     | RecordChanged
     | RecordDeleted
     | RecordMerged
@@ -252,7 +343,10 @@ EVENT_TYPES: dict[str, type[Any]] = {
         InteractionSeen,
         InteractionRevised,
         InteractionRemoved,
+        InteractionCompleted,
         StatusReported,
+        ConsentReported,
+        PartyIdentified,
         RecordChanged,
         RecordDeleted,
         RecordMerged,

@@ -1,0 +1,1 @@
+"""Asterisk, a telephone exchange: calls in and out."""

@@ -1,0 +1,1 @@
+"""Visits to a shop, as its tills tell them."""

@@ -1,0 +1,1 @@
+"""Chat on a company's own web pages and in its own app."""
