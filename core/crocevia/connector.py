@@ -149,7 +149,10 @@ class ReceivesWebhooks(ABC):
         return b"", "text/plain; charset=utf-8"
 
     def kept_headers(self) -> tuple[str, ...]:
-        """Lower-case names of headers that `parse` needs later. None by default; never a signature."""
+        """Lower-case names of headers that `parse` needs later. None by default; never a signature.
+
+        `":query"` stands for the query of the URL, where a vendor hands back there what we gave it.
+        """
         return ()
 
 
@@ -196,6 +199,13 @@ class SendsMessages(ABC):
     def address_kinds(self) -> tuple[str, ...]:
         """Kinds of contact point this channel can send to, best first. Default: the connector's own kind."""
         return (getattr(self, "kind", ""),)
+
+    def carries(self, kind: str) -> bool:
+        """Whether an interaction of this kind can go out here. Default: anything but a `"call"`.
+
+        Without it, an answer in writing to somebody who called last would ring a telephone.
+        """
+        return kind != "call"
 
 
 class HoldsMedia(ABC):
@@ -303,7 +313,13 @@ class MergesRecords(ABC):
 
 
 class FindsKeys(ABC):
-    """A CRM that can be searched by our key: a create whose answer was lost is looked up there, never guessed."""
+    """A CRM that can be searched by our key: a create whose answer was lost is looked up there, never guessed.
+
+    Attributes:
+        finds_keys: False where this account keeps no field for our key, as its settings say.
+    """
+
+    finds_keys: bool = True
 
     @abstractmethod
     def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:

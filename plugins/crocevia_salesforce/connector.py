@@ -40,7 +40,7 @@ from crocevia_salesforce.transport import Transport
 from crocevia_salesforce.writes import Writes
 
 
-class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage):
+class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, ReportsUsage):
     """One Salesforce org: contacts and `Interaction__c`, both ways.
 
     1,000 records go in one call (a Composite of five Collections); changes come by polling SystemModstamp. What it
@@ -51,12 +51,9 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
     leaf_paths = ("records.*", "deletedRecords.*")
     write_limit = 10_000
 
-    def __new__(cls, settings: Settings, **_: Any) -> Salesforce:  # noqa: PYI034 - a subclass, by the settings
-        """An org with the package can be searched by our key; one without it has none."""
-        return super().__new__(_Keyed if cls is Salesforce and settings.package else cls)
-
     def __init__(self, settings: Settings, **given: Any) -> None:
         super().__init__(settings, **given)
+        self.finds_keys = settings.package
         self.idempotent_upsert = settings.package  # type: ignore[misc]  # without our key it is a plain create
         self._tokens = Tokens(settings, self.http, self.clock.now)
         self._transport = Transport(self.http, self._tokens, settings.api_version)
@@ -131,15 +128,11 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, ReportsUsage)
         """Composites of 1,000, or Bulk jobs of 10,000; customers by phone, 275 numbers a call."""
         return forecast.calls_of(records, self.write_limit, self.settings.bulk_from, looked_up=looked_up)
 
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """Living records by our key, from the org's own tables, 1,000 a call; an org without the package has no key."""
+        return self._finder.keyed(object_name, self.settings.key_field, keys, fields)
+
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """Upsert by key, update and delete by id; contacts before what points to them."""
         self._changes.forget()
         return self._writes.write(batch)
-
-
-class _Keyed(Salesforce, FindsKeys):
-    """An org with the package."""
-
-    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
-        """Living records by our key, from the org's own tables, 1,000 a call."""
-        return self._finder.keyed(object_name, self.settings.key_field, keys, fields)

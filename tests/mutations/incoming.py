@@ -13,9 +13,9 @@ INCOMING = (
     mutation(
         "store/journal.py",
         "the answer comes after the commit",
-        '            faults.reach("journal.before_commit")\n            commit(self._store, [raw for raw, _ in group])\n',
+        '            faults.reach("journal.before_commit")\n            commit(self._store, [raw for raws, _ in group for raw in raws])\n',
         '            faults.reach("journal.before_commit")\n            for _, done in group:\n                done(None)\n'
-        "            commit(self._store, [raw for raw, _ in group])\n",
+        "            commit(self._store, [raw for raws, _ in group for raw in raws])\n",
         "test_store_journal.py::test_every_request_is_answered_after_its_raw_is_on_disk",
     ),
     mutation(

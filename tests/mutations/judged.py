@@ -205,7 +205,7 @@ JUDGED = (
     mutation(
         "sync/contest.py",
         "an entry ends when both sides agree",
-        "    decisions.end(batch.transaction, ids, at=batch.now, by=by, choice=choice)\n",
+        "    batch.past.end(ids, by=by, choice=choice)\n",
         "",
         "test_judge_contested.py::test_it_ends_when_both_sides_agree_and_is_asked_again_when_they_differ_again",
     ),

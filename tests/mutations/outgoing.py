@@ -152,7 +152,7 @@ OUTGOING = (
     mutation(
         "sync/lookup.py",
         "a create of unknown outcome is looked up by its key before it is made again",
-        "            records += reader.find_keys(mapping.object, sorted(made), readable(live, mapping))\n",
+        "            records += live.keyed.find_keys(mapping.object, sorted(made), readable(live, mapping))\n",
         "            pass\n",
         "test_sync_protocol.py::test_an_edit_between_a_create_and_the_news_of_it_is_taken_right",
     ),

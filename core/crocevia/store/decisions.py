@@ -81,18 +81,19 @@ def of_field(connection: Connection, profile_id: int, field: str, since: int = 0
     return [_decided(row) for row in connection.execute(statement) if field in row.field.split(", ")]
 
 
-def of_binding(connection: Connection, profile_id: int, binding_id: int, since: int) -> list[dict[str, Any]]:
-    """Decisions about one record of a profile since a time, newest first."""
-    statement = (
-        sa.select(decisions)
-        .where(decisions.c.profile_id == profile_id, decisions.c.binding_id == binding_id, decisions.c.at >= since)
-        .order_by(decisions.c.id.desc())
-    )
-    return [_decided(row) for row in connection.execute(statement)]
+def since(connection: Connection, profile_ids: Collection[int], at: int) -> list[dict[str, Any]]:
+    """Decisions about these profiles since a time, newest first."""
+    found = [_decided(row) for row in _SINCE.rows(connection, profile_ids, at)]
+    return sorted(found, key=lambda row: -int(row["id"]))
+
+
+_SINCE = Among(selecting(decisions) + " WHERE at >= ? AND profile_id {among}")
+_DECIDED = tuple(column.name for column in decisions.c)
 
 
 def _decided(row: Any) -> dict[str, Any]:
-    return {**row._mapping, "base": loads(row.base), "ours": loads(row.ours), "theirs": loads(row.theirs)}  # noqa: SLF001 - SQLAlchemy's public name
+    found = dict(zip(_DECIDED, row, strict=True))
+    return {**found, **{name: loads(found[name]) for name in ("base", "ours", "theirs")}}
 
 
 def review(store: Store, connection: Connection, ids: RowIds, rows: Sequence[Review]) -> None:
@@ -148,23 +149,16 @@ def find_review(connection: Connection, entry: int) -> dict[str, Any] | None:
     return None if row is None else _review(row)
 
 
-def newest_review(connection: Connection, kind: str, name: str, subject: str) -> dict[str, Any] | None:
-    """The newest entry on a subject, open or ended; None where there never was one."""
-    statement = (
-        sa.select(reviews)
-        .where(reviews.c.kind == kind, reviews.c.connection == name, reviews.c.subject == subject)
-        .order_by(reviews.c.id.desc())
-        .limit(1)
-    )
-    row = connection.execute(statement).one_or_none()
-    return None if row is None else _review(row)
+def newest(connection: Connection, kind: str, name: str, subjects: Collection[str]) -> dict[str, dict[str, Any]]:
+    """The newest entry on each of these subjects, open or ended, by subject; without those that never had one."""
+    found = sorted(map(_review, _ABOUT.rows(connection, subjects, kind, name)), key=lambda row: int(row["id"]))
+    return {row["subject"]: row for row in found}
 
 
-def last_choice(connection: Connection, kind: str, name: str, subject: str) -> str | None:
-    """How the newest entry on a subject has ended; None where it is open, or there is none."""
-    found = newest_review(connection, kind, name, subject)
-    choice: str | None = found["choice"] if found is not None and found["state"] == "ended" else None
-    return choice
+def choices(connection: Connection, kind: str, name: str, subjects: Collection[str]) -> dict[str, str]:
+    """How the newest entry on each subject has ended, by subject; without those that are open or never were."""
+    found = newest(connection, kind, name, subjects)
+    return {subject: row["choice"] for subject, row in found.items() if row["state"] == "ended"}
 
 
 def open_of_profiles(connection: Connection, profile_ids: Collection[int]) -> list[dict[str, Any]]:
@@ -173,6 +167,7 @@ def open_of_profiles(connection: Connection, profile_ids: Collection[int]) -> li
     return sorted(found, key=lambda row: int(row["id"]))
 
 
+_ABOUT = Among(selecting(reviews) + " WHERE kind = ? AND connection = ? AND subject {among}")
 _OF_PROFILES = Among(selecting(reviews) + " WHERE state = 'open' AND profile_id {among}")
 _COLUMNS = tuple(column.name for column in reviews.c)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 from attrs import evolve
@@ -75,9 +76,7 @@ class Adoption:
         batch.counts["applied"] += 1
         taken = profile is not None and profile.id in self.here and self.here[profile.id].remote_id is not None
         if others or taken:
-            decided = decisions.last_choice(
-                batch.transaction, "adoption", batch.live.name, f"{self.mapping.object} {leaf.event.id}"
-            )
+            decided = self._said.get(self._about(leaf.event.id))
             profile, others, taken = self._as_decided(decided, profile, others, taken=taken)
         if others or taken:
             if profile is not None and not others:
@@ -96,20 +95,30 @@ class Adoption:
         touches.unpark_records(batch, self.mapping.object, leaf.event.id)
         return row
 
+    def _about(self, remote_id: str) -> str:
+        return f"{self.mapping.object} {remote_id}"
+
+    @cached_property
+    def _said(self) -> dict[str, str]:
+        """Whose records the doubtful ones are, as far as a person has said; with those profiles and their records."""
+        batch, name = self.batch, self.batch.live.name
+        subjects = [self._about(remote_id) for remote_id in self.points]
+        said = decisions.choices(batch.transaction, "adoption", name, subjects)
+        self._chosen = profiles.ids_of(batch.transaction, sorted(set(said.values()) - {"new"}))
+        found = {row.id for row in batch.load_profiles(list(self._chosen.values())).values()}
+        rows = bindings.of_subjects(batch.transaction, "profile", found - self.here.keys(), name)
+        self.here |= {row.subject_id: row for row in rows if row.object == self.mapping.object}
+        return said
+
     def _as_decided(
         self, decided: str | None, profile: ProfileRow | None, others: tuple[str, ...], *, taken: bool
     ) -> tuple[ProfileRow | None, tuple[str, ...], bool]:
         """As a person has said whose record it is: a profile's, by its id, or somebody's of its own."""
-        batch = self.batch
         if decided == "new":
             return None, (), False
-        ids = profiles.ids_of(batch.transaction, [decided] if decided else [])
-        loaded = batch.load_profiles(list(ids.values()))
-        if not loaded:
+        found = self.batch.profiles.get(self._chosen.get(decided or "", 0))
+        if found is None:
             return profile, others, taken
-        [found] = loaded.values()
-        rows = bindings.of_subjects(batch.transaction, "profile", [found.id], batch.live.name)
-        self.here |= {row.subject_id: row for row in rows if row.object == self.mapping.object}
         here = self.here.get(found.id)
         return found, (), here is not None and here.remote_id is not None and here.state != "gone"
 

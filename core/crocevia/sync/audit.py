@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from attrs import define, field, frozen
 
-from crocevia.connector import FindsKeys, ReadsRecords
+from crocevia.connector import ReadsRecords
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Record, RecordChanged, RecordDeleted
 from crocevia.store import audits, bindings
@@ -19,9 +19,7 @@ from crocevia.store.bindings import BindingRow
 from crocevia.sync import desired, pull
 from crocevia.sync.batch import Batch
 from crocevia.sync.gate import READ
-from crocevia.sync.lookup import NO_RAW
-from crocevia.sync.records import apply_records
-from crocevia.sync.touches import Leaf
+from crocevia.sync.records import as_changed, hear_records
 from crocevia.sync.world import Live, World
 
 PAGE = 200
@@ -155,8 +153,8 @@ class Audit:
 
     def _strays(self, mapping: ObjectMapping, keys: set[str]) -> None:
         """Records with the keys of these that are bound elsewhere or nowhere: doubles. A person is asked."""
-        connector = self.live.connector
-        if not isinstance(connector, FindsKeys) or mapping.key is None or not keys:
+        connector = self.live.keyed
+        if connector is None or mapping.key is None or not keys:
             return
         with self.live.gate.call(READ):
             found = connector.find_keys(mapping.object, sorted(keys), pull.readable(self.live, mapping))
@@ -175,7 +173,7 @@ class Audit:
             )
             self.tell(told)
         if self.repair and strays:
-            self._apply([_changed(record, record.version) for record in strays])
+            self._apply([as_changed(record) for record in strays])
 
     # --- repair -----------------------------------------------------------------------------------------------------
 
@@ -195,20 +193,12 @@ class Audit:
             bindings.save(connection, older)
             for row, _ in same:  # also where nobody has changed anything there: what was not written has to be
                 batch.want(mapping.of, row.subject_id)
-            self._let_hear(batch, [_changed(record, record.version) for _, record in same])
+            hear_records(batch, [as_changed(record) for _, record in same])
             self.counts["heard"] += len(same)
 
     def _apply(self, events: Sequence[RecordChanged | RecordDeleted]) -> None:
         with self.world.store.writing() as connection:
-            self._let_hear(Batch(self.world, self.live, connection, 4 * len(events) + 16), events)
-
-    def _let_hear(self, batch: Batch, events: Sequence[RecordChanged | RecordDeleted]) -> None:
-        apply_records(batch, [Leaf(NO_RAW, event) for event in events])
-        batch.counts.clear()  # nobody told us: these are not leaves of the books
-        while batch.late:  # but what had waited for these records was told
-            late, batch.late = batch.late, []
-            apply_records(batch, late)
-        batch.flush()
+            hear_records(Batch(self.world, self.live, connection, 4 * len(events) + 16), events)
 
     def _let_go(self) -> None:
         """What is missing counts as deleted there, unless it is so much that a person should look."""
@@ -220,7 +210,3 @@ class Audit:
         gone = [(name, rows[one].remote_id) for name, one in self._missing if one in rows]
         self._apply([RecordDeleted(object=name, id=id_, at=now) for name, id_ in gone if id_])
         self.counts["heard"] += len(gone)
-
-
-def _changed(record: Record, version: str) -> RecordChanged:
-    return RecordChanged(object=record.object, id=record.id, values=record.values, at=record.at, version=version)

@@ -31,6 +31,7 @@ from crocevia.store.ids import RowIds, new_uid
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.profiles import ProfileRow
 from crocevia.sync import contest, deserve
+from crocevia.sync.past import Past
 from crocevia.sync.world import Live, Target, World
 
 
@@ -52,6 +53,7 @@ class Batch:
         self.now = world.now_us()
         self.ids = RowIds(transaction)
         self.ids.reserve(expected)
+        self.past = Past(transaction, self.now)
         self.profiles: dict[int, ProfileRow] = {}
         self.by_uid: dict[str, ProfileRow] = {}
         self.interactions: dict[str, InteractionRow] = {}
@@ -161,9 +163,7 @@ class Batch:
 
     # --- wanting ----------------------------------------------------------------------------------------------------
 
-    def bind_new(
-        self, of: str, subjects: Iterable[tuple[int, int]], *, but_not: str | None = None, urgency: int = LIVE
-    ) -> None:
+    def bind_new(self, of: str, subjects: Iterable[tuple[int, int]], *, urgency: int = LIVE) -> None:
         """Want records of subjects `(subject id, profile id)` on every connection that has none yet."""
         if self.ruled:
             subjects = list(subjects)
@@ -175,8 +175,6 @@ class Batch:
             targets = self._targets[of] = self.world.targets(of)
         for subject, profile in subjects:
             for target in targets:
-                if target.connection == but_not:
-                    continue
                 self.new_bindings.append(
                     BindingRow(
                         id=next(self.ids),
@@ -247,7 +245,9 @@ class Batch:
         """Write what is not written yet: what is to be done by statement over many rows finds them in the store."""
         if self.ruled:
             deserve.settle(self)
+        self.past.write()
         contest.settle(self)
+        self.past.write()
         self._ask()
         store, transaction = self.world.store, self.transaction
         rows = {row.id: row for row in self.profiles.values()}

@@ -73,7 +73,7 @@ class Births:
         row = _row(batch, leaf, profile, canonical)
         batch.interactions[row.uid] = row
         binding = _bind(batch, self.mapping, leaf, row, values)
-        batch.bind_new("interaction", [(row.id, profile.id)], but_not=batch.live.name)
+        batch.bind_new("interaction", [(row.id, profile.id)])
         if row.direction == "outbound" and row.status == "to send":
             answer(batch, profile, row, canonical)
         batch.subjects.add((profile.id, leaf.raw_id))
@@ -176,7 +176,7 @@ def failure(batch: Batch, row: InteractionRow) -> StatusReported:
 
 def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Mapping[str, Any]) -> None:
     """Find the road of an answer and command it to be sent; without a road it has failed, and says so."""
-    road = _road(batch, profile, canonical)
+    road = _road(batch, profile, canonical, row.kind)
     if road is None:
         row.status, row.status_detail = "failed", "no channel reaches this customer: name one, or wait until he writes"
         return
@@ -197,6 +197,8 @@ def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Ma
                 "conversation": conversation,
                 "text": row.text,
                 "in_reply_to": canonical.get("in_reply_to"),
+                "kind": row.kind,
+                "author": row.detail.get("author"),
             },
             created_at=batch.now,
             changed_at=batch.now,
@@ -205,14 +207,18 @@ def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Ma
     )
 
 
-def _road(batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any]) -> tuple[str, str | None, str] | None:
+def _road(
+    batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any], kind: str
+) -> tuple[str, str | None, str] | None:
     """`(connection, conversation, address)`: the channel that the answer names, else where the customer wrote last."""
     lives = batch.world.lives
     named = canonical.get("connection") or canonical.get("channel")
     sending = {
         name: live.connector
         for name, live in lives.items()
-        if isinstance(live.connector, SendsMessages) and (not named or named in (name, live.kind))
+        if isinstance(live.connector, SendsMessages)
+        and live.connector.carries(kind)
+        and (not named or named in (name, live.kind))
     }
     statement = (
         sa.select(log.c.connection, log.c.conversation, log.c.detail)

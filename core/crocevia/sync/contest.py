@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from crocevia.mapping.lens import Lens
-from crocevia.store import bindings, decisions
+from crocevia.store import bindings
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Decision, Review
 from crocevia.store.json import plain
@@ -40,7 +40,7 @@ def hold(
         if other == OSCILLATION and kind == CONFLICT:
             kind, flips = other, data.get("flips", [])
         elif other != kind and entry is not None:
-            decisions.end(batch.transaction, [entry], at=batch.now, by=batch.live.name, choice="asked anew")
+            batch.past.end([entry], by=batch.live.name, choice="asked anew")
     row.held = sorted({*row.held, *verdict.names})
     canonical = profile.canonical()
     names = [name for name in lens.remote if name in row.held]
@@ -106,7 +106,7 @@ def release(
         return True  # another part of it is still asked about
     about = subject(row, lens)
     ids = [entry for entry, _, _ in entries(batch, profile_id, about) if entry is not None]
-    decisions.end(batch.transaction, ids, at=batch.now, by=by, choice=choice)
+    batch.past.end(ids, by=by, choice=choice)
     batch.reviews = [one for one in batch.reviews if one.subject != about or one.kind not in OF_FIELDS]
     return True
 
@@ -114,7 +114,7 @@ def release(
 def settle(batch: Batch) -> None:
     """Look at what is asked about the profiles that change: it ends where both sides agree now, else it is renewed."""
     changed = {row.id: row for row in batch.profiles.values() if row.stored and row.changed_fields}
-    open_ = [one for one in decisions.open_of_profiles(batch.transaction, changed) if one["kind"] in OF_FIELDS]
+    open_ = [one for one in batch.past.asked(changed) if one["kind"] in OF_FIELDS]
     wanted = {one["data"]["binding"] for one in open_ if "binding" in one["data"]} - batch.changed_bindings.keys()
     rows = {**{row.id: row for row in bindings.load(batch.transaction, wanted)}, **batch.changed_bindings}
     for one in open_:
@@ -134,7 +134,7 @@ def _settle_one(batch: Batch, profile: ProfileRow, row: BindingRow, lens: Lens, 
     canonical = profile.canonical()
     if entry["kind"] == UNFIT:
         if not lens.unwritable(canonical):
-            decisions.end(batch.transaction, [entry["id"]], at=batch.now, by=batch.live.name, choice="agreed")
+            batch.past.end([entry["id"]], by=batch.live.name, choice="agreed")
         return
     ours = lens.encode(canonical)
     held = [name for name in lens.remote if name in row.held]

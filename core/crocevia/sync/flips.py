@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from crocevia.store import decisions
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import PERSON
 from crocevia.store.json import plain
@@ -45,8 +44,10 @@ def flips(
     field = ", ".join(fields)
     mine = [one for one in reversed(batch.decisions) if one.profile_id == profile.id and one.field == field]
     found = [_flip(one.at, one.connection, one.chosen, one.theirs) for one in mine if one.at >= earliest]
-    stored = decisions.of_field(batch.transaction, profile.id, fields[0], earliest)
-    found += [_flip(one["at"], one["connection"], one["chosen"], one["theirs"]) for one in stored]
+    stored = [one for one in batch.past.decided(profile.id, _longest(batch)) if fields[0] in one["field"].split(", ")]
+    found += [
+        _flip(one["at"], one["connection"], one["chosen"], one["theirs"]) for one in stored if one["at"] >= earliest
+    ]
     now = {name: plain(there.get(name)) for name in verdict.names}
     told = [_flip(batch.now, row.connection, "theirs", now)]
     for one in found:
@@ -66,13 +67,22 @@ def restored(batch: Batch, row: BindingRow) -> int:
     """How often in a while a record was put right again in what only we write; a person's decision starts anew."""
     earliest = _since(batch, row.connection)
     mine = [(one.at, one.connection, one.chosen) for one in reversed(batch.decisions) if one.binding_id == row.id]
-    stored = decisions.of_binding(batch.transaction, row.profile_id, row.id, earliest)
+    stored = [
+        one
+        for one in batch.past.decided(row.profile_id, _longest(batch))
+        if one["binding_id"] == row.id and one["at"] >= earliest
+    ]
     count = 0
     for at, connection, chosen in [*mine, *((one["at"], one["connection"], one["chosen"]) for one in stored)]:
         if connection == PERSON:
             break
         count += chosen == RESTORED and at >= earliest
     return count
+
+
+def _longest(batch: Batch) -> int:
+    """When the longest of all connections' whiles began."""
+    return min(_since(batch, name) for name in batch.world.lives)
 
 
 def _since(batch: Batch, connection: str) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from crocevia.connector import FindsKeys, ReadsRecords
+from crocevia.connector import ReadsRecords
 from crocevia.errors import DuplicateError, GoneError, RemoteError
 from crocevia.mapping.object import ObjectMapping
-from crocevia.model import Record, RecordChanged, RecordMerged
+from crocevia.model import Record, RecordMerged
 from crocevia.store import bindings, decisions, interactions, profiles
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
@@ -17,8 +17,7 @@ from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync.batch import Batch
 from crocevia.sync.gate import READ
 from crocevia.sync.pull import readable
-from crocevia.sync.records import apply_records
-from crocevia.sync.touches import Leaf
+from crocevia.sync.records import RecordEvent, as_changed, hear_records
 from crocevia.sync.world import Live, World
 
 if TYPE_CHECKING:
@@ -29,8 +28,6 @@ SETTLE_S = 60.0
 """What a search by our key does not find so long after it was looked for the first time was never made."""
 _MOST_UNKNOWN = 200
 _US = 1_000_000
-NO_RAW = 0
-"""Stands for the raw of records that were asked for, not told."""
 
 
 def look_first(world: World, live: Live, mapping: ObjectMapping, wanted: Sequence[Wanted], lease: Lease | None) -> bool:
@@ -60,9 +57,7 @@ def look_first(world: World, live: Live, mapping: ObjectMapping, wanted: Sequenc
 
 def can_ask(live: Live, row: BindingRow) -> bool:
     """Whether the CRM can say if a write of this binding has happened."""
-    return isinstance(live.connector, ReadsRecords) and (
-        row.remote_id is not None or isinstance(live.connector, FindsKeys)
-    )
+    return isinstance(live.connector, ReadsRecords) and (row.remote_id is not None or live.keyed is not None)
 
 
 def ask(
@@ -77,8 +72,8 @@ def ask(
     with live.gate.call(READ):
         if changed and isinstance(reader, ReadsRecords):
             records += reader.fetch(mapping.object, changed, readable(live, mapping))
-        if made and isinstance(reader, FindsKeys):
-            records += reader.find_keys(mapping.object, sorted(made), readable(live, mapping))
+        if made and live.keyed is not None:
+            records += live.keyed.find_keys(mapping.object, sorted(made), readable(live, mapping))
     hear(world, live, records, lease)
     with world.store.writing() as connection:
         if lease is not None:
@@ -103,7 +98,7 @@ def settle(world: World, live: Live, lease: Lease | None) -> int:
 
     What our key finds is bound and judged. What it has twice not found, a while apart, is made again.
     """
-    if not isinstance(live.connector, FindsKeys):
+    if live.keyed is None:
         return 0
     looked = 0
     for mapping in live.mappings.values():
@@ -178,10 +173,8 @@ def _ask_about_unlinked(
         ids.wait_turn()
         rows = [row for row in bindings.load(connection, doubtful) if row.remote_id is None and row.state == "new"]
         if not again:
-            said = {
-                row.id: decisions.last_choice(connection, "adoption", live.name, f"binding {row.id}") for row in rows
-            }
-            rows = [row for row in rows if said[row.id] != "new"]
+            said = decisions.choices(connection, "adoption", live.name, [_about(row) for row in rows])
+            rows = [row for row in rows if said.get(_about(row)) != "new"]
         for row in rows:
             row.state, row.error = "review", "the CRM has a record with the same contact point, bound elsewhere"
         bindings.save(connection, rows)
@@ -189,7 +182,7 @@ def _ask_about_unlinked(
             Review(
                 kind="adoption",
                 connection=live.name,
-                subject=f"binding {row.id}",
+                subject=_about(row),
                 profile_id=row.profile_id,
                 data={"object": mapping.object, "binding": row.id},
                 at=world.now_us(),
@@ -197,6 +190,10 @@ def _ask_about_unlinked(
             for row in rows
         ]
         decisions.review(world.store, connection, ids, reviews)
+
+
+def _about(row: BindingRow) -> str:
+    return f"binding {row.id}"
 
 
 def after_refusal(
@@ -236,25 +233,10 @@ def hear(
     world: World, live: Live, records: Sequence[Record], lease: Lease | None, merges: Sequence[RecordMerged] = ()
 ) -> None:
     """Judge records that were asked for, after the merges that made one ask, in one transaction."""
-    leaves = [Leaf(NO_RAW, merged) for merged in merges]
-    leaves += [
-        Leaf(
-            NO_RAW,
-            RecordChanged(
-                object=record.object, id=record.id, values=record.values, at=record.at, version=record.version
-            ),
-        )
-        for record in records
-    ]
-    if not leaves:
+    events: list[RecordEvent] = [*merges, *map(as_changed, records)]
+    if not events:
         return
     with world.store.writing() as connection:
         if lease is not None:
             fence(connection, lease)
-        batch = Batch(world, live, connection, 4 * len(leaves) + 16)
-        apply_records(batch, leaves)
-        batch.counts.clear()  # nobody told us: these are not leaves of the books
-        while batch.late:  # but what had waited for these records was told
-            late, batch.late = batch.late, []
-            apply_records(batch, late)
-        batch.flush()
+        hear_records(Batch(world, live, connection, 4 * len(events) + 16), events)

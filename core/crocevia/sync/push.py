@@ -9,7 +9,7 @@ from typing import Any
 from attrs import define, evolve, field, frozen
 
 from crocevia import faults
-from crocevia.connector import FindsKeys, WritesRecords
+from crocevia.connector import WritesRecords
 from crocevia.errors import (
     GoneError,
     OutcomeUnknownError,
@@ -204,7 +204,7 @@ class Push:
     @property
     def _findable(self) -> bool:
         """Whether a record that may have been made is found by our key, so that nobody has to look."""
-        return isinstance(self.live.connector, FindsKeys)
+        return self.live.keyed is not None
 
     def _interrupted(self, row: BindingRow) -> OutcomeUnknownError:
         told = f"{self.live.name}: a {row.object} may have been created (binding {row.id}); look there before a replay"
@@ -240,7 +240,7 @@ class Push:
             dead.bury(connection, ids, unknown, self.world.now_us())
             bindings.claim(connection, [one.row for one in wanted])
             unfit = [one for one in self._unfit if one.row.id in still]
-            ask_about_unfit(self.world.store, connection, ids, unfit, self.world.now_us())
+            ask_about_unfit(self.world.store, connection, ids, self.live.name, unfit, self.world.now_us())
         self._unfit.clear()
         faults.reach("push.claimed")
         return wanted

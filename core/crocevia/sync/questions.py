@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from crocevia.mapping.lens import Lens
-from crocevia.store import decisions
 from crocevia.store.bindings import BindingRow
 from crocevia.store.profiles import ProfileRow
 from crocevia.sync.judge import Verdict
@@ -27,7 +26,7 @@ def entries(batch: Batch, profile_id: int, about: str) -> list[tuple[int | None,
     """`(id, kind, data)` of the open entries on a subject; id None: asked in this very transaction."""
     found: list[tuple[int | None, str, dict[str, Any]]] = [
         (one["id"], one["kind"], one["data"])
-        for one in decisions.open_of_profiles(batch.transaction, [profile_id])
+        for one in batch.past.asked([profile_id])
         if one["subject"] == about and one["kind"] in OF_FIELDS
     ]
     asked = [(None, one.kind, one.data) for one in batch.reviews if one.subject == about and one.kind in OF_FIELDS]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crocevia.mapping.object import ObjectMapping
-from crocevia.model import RecordChanged, RecordDeleted, RecordMerged
+from crocevia.model import Record, RecordChanged, RecordDeleted, RecordMerged
 from crocevia.store import bindings, connections, dead
 from crocevia.store.bindings import BindingRow
 from crocevia.store.decisions import Review
@@ -19,6 +19,8 @@ from crocevia.sync.merge import merge_afterwards
 from crocevia.sync.touches import Leaf
 
 RecordEvent = RecordChanged | RecordDeleted | RecordMerged
+NO_RAW = 0
+"""Stands for the raw of records that were asked for, not told."""
 
 
 def apply_records(batch: Batch, leaves: Sequence[Leaf]) -> None:
@@ -35,6 +37,21 @@ def apply_records(batch: Batch, leaves: Sequence[Leaf]) -> None:
         for leaf in mine:
             records.apply(leaf)
     touches.take_up(batch)
+
+
+def hear_records(batch: Batch, events: Sequence[RecordEvent]) -> None:
+    """Judge what was asked for, not told, and write it: these are not leaves of the books."""
+    apply_records(batch, [Leaf(NO_RAW, event) for event in events])
+    batch.counts.clear()
+    while batch.late:  # but what had waited for these records was told
+        late, batch.late = batch.late, []
+        apply_records(batch, late)
+    batch.flush()
+
+
+def as_changed(record: Record) -> RecordChanged:
+    """A record that was read, as a change that is heard of now."""
+    return RecordChanged(object=record.object, id=record.id, values=record.values, at=record.at, version=record.version)
 
 
 class Records:
@@ -62,6 +79,7 @@ class Records:
             self._take: Callable[[Leaf, Mapping[str, Any]], BindingRow | None] = Adoption(batch, mapping, unbound).adopt
         else:
             self._take = Births(batch, mapping, unbound).born
+        batch.past.expect(row.profile_id for row in self.bound.values())
 
     def _read(self, event: RecordChanged) -> dict[str, Any]:
         """Remote values after the hook that undoes what `crocevia_map_record` did, without drifted fields."""

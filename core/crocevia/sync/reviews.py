@@ -19,9 +19,8 @@ from crocevia.store.profiles import ProfileRow
 from crocevia.sync import contest, pull, questions, retire, verdicts
 from crocevia.sync.batch import Batch
 from crocevia.sync.hand import by_hand
-from crocevia.sync.lookup import NO_RAW
 from crocevia.sync.merge import keep_apart, merge
-from crocevia.sync.records import apply_records
+from crocevia.sync.records import NO_RAW, apply_records
 from crocevia.sync.touches import Leaf
 from crocevia.sync.world import Live, World
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -27,29 +27,36 @@ class Unfit:
     canonical: Mapping[str, Any]
 
 
-def ask_about_unfit(store: Store, connection: Connection, ids: RowIds, found: Iterable[Unfit], now: int) -> None:
-    """Show what could not be written to a person, once for each value; the CRM keeps what it has meanwhile."""
-    asked = []
-    for one in found:
-        for lens in one.lenses:
-            row, about = one.row, subject(one.row, lens)
-            ours = {name: plain(one.canonical.get(name)) for name in lens.fields}
-            before = decisions.newest_review(connection, UNFIT, row.connection, about)
-            if before is not None and before["data"]["ours"] == ours:
-                continue
-            data = {
-                "profile": one.profile,
-                "field": lens.fields[0],
-                "fields": list(lens.fields),
-                "binding": row.id,
-                "object": row.object,
-                "id": row.remote_id,
-                "ours": ours,
-                "theirs": {name: plain(row.seen.get(name)) for name in lens.remote},
-            }
-            asked.append(
-                Review(
-                    kind=UNFIT, connection=row.connection, subject=about, profile_id=row.profile_id, data=data, at=now
-                )
-            )
-    decisions.review(store, connection, ids, asked)
+def ask_about_unfit(
+    store: Store, connection: Connection, ids: RowIds, name: str, found: Sequence[Unfit], now: int
+) -> None:
+    """Show what could not be written to connection `name` to a person, once for each value.
+
+    The CRM keeps what it has meanwhile.
+    """
+    asked = [_asked(one, lens, now) for one in found for lens in one.lenses]
+    before = decisions.newest(connection, UNFIT, name, [one.subject for one in asked])
+    shown = {subject: row["data"]["ours"] for subject, row in before.items()}
+    decisions.review(store, connection, ids, [one for one in asked if shown.get(one.subject) != one.data["ours"]])
+
+
+def _asked(one: Unfit, lens: Lens, now: int) -> Review:
+    row = one.row
+    data = {
+        "profile": one.profile,
+        "field": lens.fields[0],
+        "fields": list(lens.fields),
+        "binding": row.id,
+        "object": row.object,
+        "id": row.remote_id,
+        "ours": {name: plain(one.canonical.get(name)) for name in lens.fields},
+        "theirs": {name: plain(row.seen.get(name)) for name in lens.remote},
+    }
+    return Review(
+        kind=UNFIT,
+        connection=row.connection,
+        subject=subject(row, lens),
+        profile_id=row.profile_id,
+        data=data,
+        at=now,
+    )

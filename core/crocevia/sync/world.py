@@ -12,7 +12,15 @@ from attrs import define, evolve, field, frozen
 
 from crocevia.clock import SYSTEM_CLOCK, SYSTEM_RANDOM, Clock
 from crocevia.config.options import Options
-from crocevia.connector import Connector, MergesRecords, ReadsRecords, ReportsUsage, SendsMessages, WritesRecords
+from crocevia.connector import (
+    Connector,
+    FindsKeys,
+    MergesRecords,
+    ReadsRecords,
+    ReportsUsage,
+    SendsMessages,
+    WritesRecords,
+)
 from crocevia.identity.rules import Rules
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import to_us
@@ -65,6 +73,11 @@ class Live:
     def deletes(self) -> bool:
         """Whether a customer's record is deleted there when it was deleted elsewhere, as the settings wish."""
         return self.writes and self.options.deletes
+
+    @property
+    def keyed(self) -> FindsKeys | None:
+        """The CRM as one that is searched by our key; None where it cannot be."""
+        return self.connector if isinstance(self.connector, FindsKeys) and self.connector.finds_keys else None
 
     @cached_property
     def address_kinds(self) -> tuple[str, ...]:

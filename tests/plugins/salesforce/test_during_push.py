@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crocevia import FindsKeys
 from crocevia.store.tables import bindings
 from crocevia.sync.lane import Lane
 from crocevia.testing import FaultPoints, KilledError
@@ -151,10 +150,9 @@ def test_records_are_found_by_our_key(org: Simulator, connect: Connect) -> None:
     salesforce.describe("Contact")
     before = last_call(org)
 
-    assert isinstance(salesforce, FindsKeys)
     found = salesforce.find_keys("Contact", [f"profile-{number:05d}" for number in range(320)], ("Crocevia_Key__c",))
 
     assert {record.values["Crocevia_Key__c"] for record in found} == {f"profile-{n:05d}" for n in range(1, 300)}
     assert len(found) == 299
     assert api_calls(org, before) == ["POST composite"]
-    assert not isinstance(connect(package=False), FindsKeys)
+    assert (salesforce.finds_keys, connect(package=False).finds_keys) == (True, False)

@@ -55,7 +55,9 @@ class MemoryCRMSettings:
     token: Secret = _TOKEN
 
 
-class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecords, MergesRecords):
+class MemoryCRMConnector(
+    Connector[MemoryCRMSettings], ReadsRecords, WritesRecords, FindsKeys, MergesRecords, ReportsUsage
+):
     """Reads and writes one MemoryCRM, in this process."""
 
     kind = "memory_crm"
@@ -131,6 +133,17 @@ class MemoryCRMConnector(Connector[MemoryCRMSettings], ReadsRecords, WritesRecor
                     found.setdefault(point, []).append(_record(row, fields))
         return found
 
+    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
+        """One call, whatever the number of keys."""
+        self.server.called("find", object_name, len(keys))
+        with self.server.lock:
+            rows = self.server.rows(object_name)
+            return [_record(row, fields) for row in rows if row.values.get(KEY) in keys and not row.deleted]
+
+    def usage(self) -> Usage | None:
+        """As the CRM says now; None where it says nothing."""
+        return self.server.gauge
+
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One call, an outcome per row."""
         return self.server.write(batch)
@@ -148,33 +161,9 @@ def bound(server: MemoryCRM, kind: str) -> type[MemoryCRMConnector]:
         "write_limit": server.write_limit,
         "idempotent_upsert": server.keyed and server.idempotent,
         "conditional_write": server.conditional_write,
+        "finds_keys": server.finds_keys,
     }
-    more: list[type[Any]] = [_Searched] if server.finds_keys else []
-    more += [_Gauged] if server.gauge is not None else []
-    return type("MemoryCRMConnector", (MemoryCRMConnector, *more), declared)
-
-
-class _Searched(FindsKeys):
-    """What it can do more where our key can be searched for."""
-
-    server: ClassVar[MemoryCRM]
-
-    def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
-        """One call, whatever the number of keys."""
-        self.server.called("find", object_name, len(keys))
-        with self.server.lock:
-            rows = self.server.rows(object_name)
-            return [_record(row, fields) for row in rows if row.values.get(KEY) in keys and not row.deleted]
-
-
-class _Gauged(ReportsUsage):
-    """And where it says how many calls are left."""
-
-    server: ClassVar[MemoryCRM]
-
-    def usage(self) -> Usage | None:
-        """As the CRM says now."""
-        return self.server.gauge
+    return type("MemoryCRMConnector", (MemoryCRMConnector,), declared)
 
 
 def _shown(row: Row, fields: Sequence[str]) -> dict[str, Any]:
