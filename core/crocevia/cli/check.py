@@ -6,7 +6,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 import click
@@ -14,6 +14,9 @@ import click
 from crocevia.cli.session import Session, pass_session
 from crocevia.connector import Connector, Finding, ReadsRecords, ReceivesWebhooks, WritesRecords
 from crocevia.errors import AuthError, ConfigError, RemoteError, RetryableError
+
+if TYPE_CHECKING:
+    from crocevia.config import Settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "problem": "red"}
 
@@ -99,12 +102,16 @@ def _connection(session: Session, name: str) -> Iterator[Finding]:
         yield Finding(level="problem", what=connection.kind, do=do)
         return
     if isinstance(connector, ReceivesWebhooks):
-        yield _webhook(session.settings.core.public_url, name)
+        yield _webhook(session.settings, name)
     if isinstance(connector, ReadsRecords):
         yield from _mappings(session, name, connector, troubled=troubled)
 
 
-def _webhook(public_url: str | None, name: str) -> Finding:
+def _webhook(settings: Settings, name: str) -> Finding:
+    public_url = settings.core.public_url
+    others = settings.connections.values()
+    if through := [other.name for other in others if name in other.options.webhooks_for]:
+        return Finding(level="ok", what=f"webhooks come through {', '.join(through)}")
     if public_url is None:
         do = f"set public_url in [crocevia], and at the vendor the webhook URL PUBLIC_URL/hooks/{name}"
         return Finding(level="warning", what="webhooks", do=do)

@@ -15,6 +15,7 @@ from crocevia.config.options import SETTING_NAMES, Options
 from crocevia.config.secrets import Secrets
 from crocevia.config.settings import SQLITE, ConnectionSettings, CoreSettings, FieldSettings, Settings
 from crocevia.config.structure import WRONG, Reader, near, setting_name, shown
+from crocevia.connector import ReceivesWebhooks
 from crocevia.errors import ConfigError
 from crocevia.identity.rules import Rules
 from crocevia.mapping.configure import OWN_FIELDS, FieldType
@@ -53,6 +54,8 @@ def load_settings(path: Path, plugins: Plugins, *, environ: Mapping[str, str] | 
             connections[name] = found
         elif isinstance(given, dict) and given.get("enabled") is False:
             disabled.append(name)
+    for connection in connections.values():
+        _webhooks(reader, connection, connections, disabled)
     identity = reader.record(reader.table(whole.get("identity"), "identity"), Rules, "identity")
     if reader.problems or core is WRONG or identity is WRONG:
         raise ConfigError(*reader.problems)
@@ -98,6 +101,27 @@ def _fields(reader: Reader, given: Any) -> dict[str, FieldType]:
         if isinstance(record, FieldSettings):
             found[name] = record.type
     return found
+
+
+def _webhooks(
+    reader: Reader, connection: ConnectionSettings, known: Mapping[str, ConnectionSettings], disabled: list[str]
+) -> None:
+    """Whose webhooks come to a connection's URL: connections that take some, itself not among them."""
+    path = f"connections.{connection.name}.webhooks_for"
+    others = connection.options.webhooks_for
+    takers = [
+        name
+        for name, found in known.items()
+        if name != connection.name and issubclass(found.connector_type, ReceivesWebhooks)
+    ]
+    expected = f"other connections that take webhooks ({', '.join(takers) or 'there is none'}), each once"
+    for name in dict.fromkeys(others):
+        if name not in takers and name not in disabled:
+            reader.refuse(path, expected, f"{shown(name)}{near(name, takers)}")
+    if others and not issubclass(connection.connector_type, ReceivesWebhooks):
+        reader.refuse(path, "a connection that takes webhooks itself", f"one of kind {connection.kind!r}")
+    if len(set(others)) < len(others):
+        reader.refuse(path, expected, "one of them twice")
 
 
 def _connection(reader: Reader, name: str, given: Any, plugins: Plugins) -> ConnectionSettings | None:

@@ -67,6 +67,8 @@ class Options:
             None: the first of the connector's mapping.
         placeholders: `{object: {remote field: value}}`: what stands there while we know no value.
         budget: How many calls may be made.
+        webhooks_for: Connections that this one's webhooks are kept for as well, each verified once: for a vendor that
+            knows one URL for several of them. Each reads what is its own.
         most_waiting: Webhooks that may wait to be applied before further ones are asked to come again (503).
         mapping: `{object: {our field: where it is kept}}`, changes to the connector's own mapping.
     """
@@ -90,6 +92,7 @@ class Options:
     record_as: str | None = None
     placeholders: Mapping[str, Mapping[str, str | int | float | bool]] = field(factory=dict)
     budget: CallBudget = field(factory=CallBudget)
+    webhooks_for: tuple[str, ...] = ()
     most_waiting: int = field(default=1_000_000, validator=validators.ge(1))
     mapping: Mapping[str, Overrides] = field(factory=dict)
 

@@ -149,20 +149,23 @@ class GroupCommit:
     def __init__(self, store: Store, on_commit: Callable[[set[str]], None], most_waiting: int = 10_000) -> None:
         self._store = store
         self._on_commit = on_commit
-        self._queue: queue.SimpleQueue[tuple[Raw, Done] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[tuple[Sequence[Raw], Done] | None] = queue.SimpleQueue()
         self._most_waiting = most_waiting
         self.alive = True
         self._thread = threading.Thread(target=self._live, name="journal", daemon=True)
         self._thread.start()
 
-    def submit(self, raw: Raw, done: Done) -> bool:
+    def submit(self, raw: Raw, done: Done, *copies: Raw) -> bool:
         """Queue a raw; `done(None)` is called, from the journal's thread, when it is on disk.
+
+        Args:
+            copies: The same for other connections: they are kept with it, or none of them is.
 
         Returns False, and calls nothing, when too many wait already or the thread is dead.
         """
         if self._queue.qsize() >= self._most_waiting or not self.alive:
             return False
-        self._queue.put((raw, done))
+        self._queue.put(((raw, *copies), done))
         return True
 
     def close(self) -> None:
@@ -192,11 +195,11 @@ class GroupCommit:
             if stop:
                 return
 
-    def _commit(self, group: list[tuple[Raw, Done]]) -> None:
+    def _commit(self, group: list[tuple[Sequence[Raw], Done]]) -> None:
         failure: StoreError | None = None
         try:
             faults.reach("journal.before_commit")
-            commit(self._store, [raw for raw, _ in group])
+            commit(self._store, [raw for raws, _ in group for raw in raws])
             faults.reach("journal.committed")
         except StoreError as error:
             failure = error
@@ -208,4 +211,4 @@ class GroupCommit:
             except Exception as error:  # noqa: BLE001 - a request that is not there any more must not stop the journal
                 _log.warning("an answer could not be given", error=type(error).__name__)
         if failure is None:
-            self._on_commit({raw.connection for raw, _ in group})
+            self._on_commit({raw.connection for raws, _ in group for raw in raws})

@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from attrs import frozen
 
 from crocevia.connector import Connector, ReceivesWebhooks
+from crocevia.model import Raw
 from crocevia.signatures import Request
 from crocevia.web.reply import Reply, reply
 
+QUERY = ":query"
+"""Asked for in `kept_headers`, this is the query of the URL: what we gave the vendor to hand back. No header's name."""
+_NONE: Mapping[str, str] = {}
 _log = structlog.get_logger("crocevia.web")
 
 
@@ -24,6 +29,7 @@ class Door:
         challenge: None where the connector has no handshake of its own.
         answer: None where a plain 200 does.
         kept: Lower-case names of the headers that go into the journal.
+        others: Connections for which each webhook is kept as well.
     """
 
     name: str
@@ -33,9 +39,10 @@ class Door:
     answer: Callable[[Request], tuple[bytes, str]] | None
     kept: tuple[str, ...]
     accepted: Reply
+    others: tuple[Door, ...] = ()
 
     @classmethod
-    def to(cls, name: str, connector: Connector[Any]) -> Door | None:
+    def to(cls, name: str, connector: Connector[Any], others: tuple[Door, ...] = ()) -> Door | None:
         """The entrance to a connection; None where its connector takes no webhooks."""
         if not isinstance(connector, ReceivesWebhooks):
             return None
@@ -48,7 +55,19 @@ class Door:
             answer=None if own.answer is ReceivesWebhooks.answer else connector.answer,
             kept=tuple(connector.kept_headers()),
             accepted=reply(200, b""),
+            others=others,
         )
+
+    def raws(self, request: Request, now: datetime) -> list[Raw]:
+        """What is kept of a webhook: its own raw, then one for each of the others."""
+        return [door.raw(request, now) for door in (self, *self.others)]
+
+    def raw(self, request: Request, now: datetime) -> Raw:
+        """What is kept of a webhook for this connection alone."""
+        headers = {name: request.headers[name] for name in self.kept if name in request.headers} if self.kept else _NONE
+        if QUERY in self.kept:
+            headers = {**headers, QUERY: urlsplit(request.url).query}
+        return Raw(connection=self.name, kind=self.kind, body=request.body, received_at=now, headers=headers)
 
     def acknowledgement(self, request: Request) -> Reply:
         """The 200, as the vendor wants it. The webhook is kept already, whatever happens here."""

@@ -17,7 +17,6 @@ from urllib.parse import parse_qsl
 import structlog
 
 from crocevia.errors import SignatureError, StoreError
-from crocevia.model import Raw
 from crocevia.signatures import Request
 from crocevia.store.journal import GroupCommit
 from crocevia.sync.world import World
@@ -92,7 +91,11 @@ class Ingress:
 
     def _open(self, name: str) -> Door | None:
         live = self._world.lives.get(name)
-        door = None if live is None else Door.to(name, live.connector)
+        if live is None:
+            return None
+        beside = [(other, self._world.lives.get(other)) for other in live.options.webhooks_for]
+        others = [Door.to(other, found.connector) for other, found in beside if found is not None]
+        door = Door.to(name, live.connector, tuple([other for other in others if other is not None]))
         if door is not None:
             self._doors[name] = door
         return door
@@ -170,25 +173,18 @@ class Ingress:
     async def _keep(self, door: Door, request: Request, now: datetime) -> Reply:
         """Acknowledge what is on disk; ask for the rest again."""
         size = len(request.body)
-        if self.pressure is not None and (why := self.pressure.refusal(door.name)) is not None:
-            self._say("webhooks refused", door.name, why)
-            return replies.BUSY
+        for each in (door, *door.others):  # taken for all of them, or asked to come again for all
+            if self.pressure is not None and (why := self.pressure.refusal(each.name)) is not None:
+                self._say("webhooks refused", each.name, why)
+                return replies.BUSY
         if self._held_bytes + size > MOST_HELD_BYTES:
             self._say("webhooks refused", door.name, "too many bodies wait")
             return replies.BUSY
-        raw = Raw(
-            connection=door.name,
-            kind=door.kind,
-            body=request.body,
-            received_at=now,
-            headers={name: request.headers[name] for name in door.kept if name in request.headers}
-            if door.kept
-            else _NONE,
-        )
+        raw, *copies = door.raws(request, now)
         kept: Kept = asyncio.get_running_loop().create_future()
         self._held_bytes += size
         try:
-            if not self._journal.submit(raw, partial(self._settle, kept)):
+            if not self._journal.submit(raw, partial(self._settle, kept), *copies):
                 self._say("webhooks refused", door.name, "the journal takes no more")
                 return replies.BUSY
             failure = await kept
