@@ -75,6 +75,8 @@ class Message:
         buttons: Choices to offer; never more than the conversation's capabilities carry.
         public: Whether others may read it. Only ever True as an answer to what is public itself.
         purpose: Why it is sent; a channel may need to tell its vendor.
+        kind: `"message"`, or `"call"`: the customer is to be called. See `SendsMessages.carries`.
+        author: Who of us sends it, as the CRM names him; None when it does not say.
     """
 
     id: str
@@ -89,6 +91,8 @@ class Message:
     buttons: tuple[Button, ...] = field(converter=_tuple, default=())
     public: bool = False
     purpose: Purpose = "service"
+    kind: str = "message"
+    author: str | None = None
 
 
 @frozen(kw_only=True)

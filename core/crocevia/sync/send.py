@@ -109,6 +109,8 @@ class Send:
             attachments=tuple(Attachment(**file) for file in payload.get("attachments", ())),
             in_reply_to=payload.get("in_reply_to"),
             last_inbound_at=None if last is None else from_us(last),
+            kind=payload.get("kind") or "message",
+            author=payload.get("author"),
         )
 
     def _one(self, channel: SendsMessages, row: CommandRow, message: Message, refusal: str | None) -> None:
@@ -141,7 +143,7 @@ class Send:
         limits = channel.capabilities(message.conversation)
         if message.template is not None:
             return None if limits.templates else "this channel has no templates"
-        if not message.text and not message.attachments:
+        if not message.text and not message.attachments and message.kind != "call":
             return "an empty message"
         if limits.max_text is not None and len(message.text or "") > limits.max_text:
             return f"the text is longer than {limits.max_text} characters: shorten it"
