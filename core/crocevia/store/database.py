@@ -7,7 +7,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,7 +26,6 @@ _SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # NORMAL loses acknowledged webhooks on a power cut
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
-    "PRAGMA cache_size = -65536",
     "PRAGMA wal_autocheckpoint = 8192",  # pages, 32 MB: many rows share an index page, which is then copied once
     "PRAGMA temp_store = MEMORY",
 )
@@ -53,8 +52,8 @@ class Store:
         self.dialect = parsed.get_backend_name()
         self._lock = _Turns()
         if self.dialect == "sqlite":
-            self._writer = _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1)
-            self._reader = _sqlite_engine(parsed, begin="BEGIN", pool_size=8)
+            self._writer = _sqlite_engine(parsed, begin="BEGIN IMMEDIATE", pool_size=1, cache_mb=64)
+            self._reader = _sqlite_engine(parsed, begin="BEGIN", pool_size=8, cache_mb=16)
         elif self.dialect == "postgresql":
             self._writer = sa.create_engine(
                 parsed.set(drivername="postgresql+psycopg"),
@@ -115,11 +114,8 @@ class Store:
             StoreError: as for `writing`.
         """
         with self._lock:
-            if self._own is None:
-                self._own = self._writer.raw_connection()
-                self._own.detach()  # from the pool, which has room for one
-            driver: Any = self._own.dbapi_connection
             try:
+                driver = self._driver()
                 if not alone:
                     driver.execute("BEGIN IMMEDIATE")
                 yield driver
@@ -128,8 +124,16 @@ class Store:
             except sqlite_module().Error as error:
                 raise StoreError(_words(error)) from error
             finally:
-                if driver.in_transaction:
-                    driver.execute("ROLLBACK")
+                if self._own is not None and self._own.dbapi_connection.in_transaction:
+                    with suppress(sqlite_module().Error):  # SQLite undoes it by itself; what led here is told
+                        self._own.dbapi_connection.execute("ROLLBACK")
+
+    def _driver(self) -> Any:
+        """The driver's connection for `appending`, opened when it is first wanted."""
+        if self._own is None:
+            self._own = self._writer.raw_connection()
+            self._own.detach()  # from the pool, which has room for one
+        return self._own.dbapi_connection
 
     @contextmanager
     def _transaction(self, engine: Engine) -> Iterator[Connection]:
@@ -213,7 +217,7 @@ def sqlite_module() -> ModuleType:
     return found
 
 
-def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
+def _sqlite_engine(url: URL, *, begin: str, pool_size: int, cache_mb: int) -> Engine:
     path = url.database
     if path in (None, "", ":memory:"):
         msg = "crocevia.store: expected a file, got an SQLite store in memory, which loses everything"
@@ -225,12 +229,13 @@ def _sqlite_engine(url: URL, *, begin: str, pool_size: int) -> Engine:
         pool_size=pool_size,
         max_overflow=0 if pool_size == 1 else 16,
         poolclass=sa.pool.QueuePool,
+        pool_use_lifo=True,  # each has a cache of its own: as few as are needed
         connect_args={"check_same_thread": False, "isolation_level": None, "cached_statements": 512},
     )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
-        for pragma in _SQLITE_PRAGMAS:
+        for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA cache_size = -{cache_mb * 1024}"):
             connection.execute(pragma)
 
     @event.listens_for(engine, "begin")

@@ -70,10 +70,19 @@ def commit(store: Store, raws: Sequence[Raw]) -> None:
             append(connection, raws)
 
 
-def pending(connection: Connection, name: str, kind: str, most: int) -> list[JournalRow]:
-    """The oldest raws of a connection that are not parsed yet."""
-    rows = connection.execute(_PAGE, {"connection": name, "most": most})
-    return [_row(row, kind) for row in rows.all()]
+def pending(
+    connection: Connection, name: str, kind: str, most: int, most_bytes: int | None = None
+) -> list[JournalRow]:
+    """The oldest raws of a connection that are not parsed yet: no more once they have so many bytes together."""
+    found: list[JournalRow] = []
+    size = 0
+    with connection.execute(_PAGE, {"connection": name, "most": most}) as rows:
+        for row in rows:
+            found.append(_row(row, kind))
+            size += len(found[-1].raw.body)
+            if most_bytes is not None and size >= most_bytes:
+                break
+    return found
 
 
 def read(connection: Connection, ids: Sequence[int], kind: str) -> list[JournalRow]:

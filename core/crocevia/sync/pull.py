@@ -19,7 +19,8 @@ from crocevia.store.leases import Lease, fence, sure
 from crocevia.sync.gate import READ
 from crocevia.sync.world import Live, World, streams
 
-MOST_PAGES = 20
+MOST_PAGES = 5
+"""Of each stream, before they are taken in and what waits is sent and written: a long backlog keeps nobody waiting."""
 HISTORY = "history"
 _log = structlog.get_logger("crocevia.pull")
 

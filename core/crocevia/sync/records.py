@@ -97,11 +97,11 @@ class Records:
         """Records that carry our key and are not bound: made by us, and the answer was lost."""
         key = self.mapping.key
         unbound = {
-            leaf.event.id: self.values[id(leaf)][key]
+            leaf.event.id: self.values[id(leaf)]
             for leaf in self.leaves
             if key and id(leaf) in self.values and leaf.event.id not in self.bound and self.values[id(leaf)].get(key)
         }
-        subjects = births.subjects(self.batch, self.mapping.of, set(unbound.values()))
+        subjects = births.subjects(self.batch, self.mapping.of, {found[key or ""] for found in unbound.values()})
         rows = {
             row.subject_id: row
             for row in bindings.of_subjects(
@@ -111,13 +111,17 @@ class Records:
         }
         if self.mapping.of == "profile":
             self.batch.load_profiles(set(subjects.values()))
-        for remote_id, uid in unbound.items():
-            row = rows.get(subjects.get(uid, 0))
+        for remote_id, found in unbound.items():
+            row = rows.get(subjects.get(found[key or ""], 0))
             if row is not None and row.remote_id is None and row.state in ("new", "unknown", "blocked"):
                 if row.state == "unknown":
                     dead.close(self.batch.transaction, "binding", [row.id])
-                row.remote_id, row.state, row.applied = remote_id, "linked", row.claimed or row.applied
-                row.seen, row.writing, row.claimed = row.writing, {}, None  # judged against what we wrote
+                row.remote_id, row.state = remote_id, "linked"
+                if self.mapping.of == "profile":  # judged against what we wrote
+                    row.seen, row.applied = row.writing, row.claimed or row.applied
+                else:  # the log is ours: what it holds is compared with what it should hold, by the next push
+                    row.seen = {name: found[name] for name in self.mapping.remote_fields if name in found}
+                row.writing, row.claimed = {}, None
                 self.bound[remote_id] = row
                 self._is_there(remote_id, row)
 
