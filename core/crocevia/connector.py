@@ -27,6 +27,7 @@ from crocevia.model import (
     RawPage,
     Receipt,
     Record,
+    Visit,
     Write,
     leaves,
 )
@@ -206,6 +207,36 @@ class SendsMessages(ABC):
         Without it, an answer in writing to somebody who called last would ring a telephone.
         """
         return kind != "call"
+
+
+class ServesVisitors(ABC):
+    """A channel of the company's own: people's browsers and apps call `/chat/<connection>/...` of the daemon.
+
+    The connector says who somebody is and what is to be done about his call; the core does it, and holds what is the
+    same for all: other origins, sizes, limits, the commit before the 200, and that nobody reads what is not his.
+    What such a channel sends is read from the log, so `send` has nothing to do but to say so.
+    """
+
+    @abstractmethod
+    def origins(self) -> Sequence[str]:
+        """Whose pages may call, as browsers send it (`"https://shop.example"`). An app sends none and needs none."""
+
+    @abstractmethod
+    def serve(self, request: Request, path: str, now: datetime) -> Visit | None:
+        """Say what is to be done about one call. Fast, no I/O.
+
+        Args:
+            request: As it arrived; a GET or a POST.
+            path: What comes after `/chat/<connection>/`.
+            now: For tokens that expire.
+
+        Returns:
+            None where there is nothing of this path and method: the answer is 404.
+
+        Raises:
+            SignatureError: the caller has not proven who he is; the answer is 401 and nothing is kept.
+            MalformedError: the call makes no sense; the answer is 400 with the message of the error.
+        """
 
 
 class HoldsMedia(ABC):

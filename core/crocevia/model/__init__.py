@@ -28,6 +28,7 @@ from crocevia.model.moment import EPOCH, from_us, to_us, utc
 from crocevia.model.party import Party
 from crocevia.model.raw import ParseContext, Raw, RawPage, leaves
 from crocevia.model.record import FieldSchema, ObjectSchema, Operation, Outcome, Record, Write, Written
+from crocevia.model.visitor import Visit, VisitorReads, VisitorReply, VisitorSaid
 
 __all__ = [
     "EPOCH",
@@ -75,6 +76,10 @@ __all__ = [
     "StatusReported",
     "Template",
     "Unrecognised",
+    "Visit",
+    "VisitorReads",
+    "VisitorReply",
+    "VisitorSaid",
     "Write",
     "Written",
     "from_us",

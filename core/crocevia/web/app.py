@@ -1,4 +1,4 @@
-"""The web application: webhooks past the framework, everything else through it."""
+"""The web application: webhooks and visitors past the framework, everything else through it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,31 @@ from crocevia.web.operations import operations
 from crocevia.web.pages import failures, pages
 from crocevia.web.pressure import Pressure
 from crocevia.web.server import Served, serve
+from crocevia.web.visitors import PREFIX as VISITORS
+from crocevia.web.visitors import Visitors
 
 __all__ = ["App", "Served", "build_app", "serve"]
 
 
 class App:
-    """The ASGI application of a daemon. `ingress` is for who wants to look at its counts."""
+    """The ASGI application of a daemon. `ingress` and `visitors` are for who wants to look at their counts."""
 
-    def __init__(self, ingress: Ingress, rest: Guard) -> None:
+    def __init__(self, ingress: Ingress, visitors: Visitors, rest: Guard) -> None:
         self.ingress = ingress
+        self.visitors = visitors
         self._rest = rest
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """One request."""
         if scope["type"] == "http" and scope["path"].startswith(PREFIX):
             return self.ingress(scope, receive, send)
+        if scope["type"] == "http" and scope["path"].startswith(VISITORS):
+            return self.visitors(scope, receive, send)
         return self._rest(scope, receive, send)
+
+    def close(self) -> None:
+        """Answer those at once who wait for news: the server is about to stop."""
+        self.visitors.close()
 
 
 def build_app(
@@ -51,11 +60,12 @@ def build_app(
         pressure: What stands in the way of taking more in; who gives it looks at it now and then.
     """
     ingress = Ingress(world, journal, public_url, pressure)
+    visitors = Visitors(world, journal, pressure)
     health = Health(world, journal, ingress, lanes or {})
     framework = Litestar(
-        route_handlers=[*operations(health, registry(world, ingress)), *pages(world, ingress)],
+        route_handlers=[*operations(health, registry(world, ingress, visitors)), *pages(world, ingress)],
         exception_handlers=failures(),
         openapi_config=None,
         logging_config=None,
     )
-    return App(ingress, Guard(framework))
+    return App(ingress, visitors, Guard(framework))

@@ -104,13 +104,13 @@ class Ingress:
         """Read, verify, commit: the answer, or None when the client went away."""
         if scope["method"] not in ("POST", "GET"):
             return replies.NOT_ALLOWED
-        headers = _headers(scope)
+        headers = headers_of(scope)
         if headers.get("content-encoding", "identity") != "identity":
             return replies.ENCODED
         length = headers.get("content-length", "")
         if length.isdigit() and int(length) > MOST_BODY_BYTES:
             if "expect" not in headers:  # who asked first is told before sending anything
-                await _drain(receive)
+                await drain(receive)
             return replies.TOO_LARGE
         message = await receive()
         if message["type"] != "http.request":
@@ -124,7 +124,7 @@ class Ingress:
             method=scope["method"],
             url=self._url(scope, headers),
             headers=headers,
-            query=_query(scope["query_string"]) if scope["query_string"] else _NONE,
+            query=query_of(scope["query_string"]) if scope["query_string"] else _NONE,
             body=body,
         )
         now = self._world.clock.now()
@@ -142,7 +142,7 @@ class Ingress:
                 self._held_bytes += len(chunk)
                 if size > MOST_BODY_BYTES:
                     if more:
-                        await _drain(receive)
+                        await drain(receive)
                     return replies.TOO_LARGE
                 if self._held_bytes > MOST_HELD_BYTES:
                     return replies.BUSY
@@ -237,7 +237,8 @@ class Ingress:
             _log.warning(what, connection=connection, reason=reason)
 
 
-def _headers(scope: Scope) -> dict[str, str]:
+def headers_of(scope: Scope) -> dict[str, str]:
+    """Names in lower case; what was sent twice is joined by a comma."""
     found: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
@@ -245,12 +246,12 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _query(query: bytes) -> dict[str, str]:
+def query_of(query: bytes) -> dict[str, str]:
     """The first value of each parameter."""
     return dict(reversed(parse_qsl(query.decode("latin-1"), keep_blank_values=True)))
 
 
-async def _drain(receive: Receive) -> None:
+async def drain(receive: Receive) -> None:
     """Read on without keeping, for a while."""
     read = 0
     while read < DRAINED_BYTES:

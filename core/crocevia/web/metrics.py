@@ -17,21 +17,23 @@ from crocevia.store import books, connections
 from crocevia.store.tables import commands, journal
 from crocevia.sync.world import World
 from crocevia.web.ingress import Ingress
+from crocevia.web.visitors import Visitors
 
 _US = 1_000_000
 
 
-def registry(world: World, ingress: Ingress) -> CollectorRegistry:
+def registry(world: World, ingress: Ingress, visitors: Visitors) -> CollectorRegistry:
     """A registry of its own for one application."""
     made = CollectorRegistry()
-    made.register(_Figures(world, ingress))
+    made.register(_Figures(world, ingress, visitors))
     return made
 
 
 class _Figures(Collector):
-    def __init__(self, world: World, ingress: Ingress) -> None:
+    def __init__(self, world: World, ingress: Ingress, visitors: Visitors) -> None:
         self._world = world
         self._ingress = ingress
+        self._visitors = visitors
 
     def describe(self) -> Iterable[Metric]:
         """Nothing: asked at registration, when the store need not answer yet."""
@@ -39,6 +41,7 @@ class _Figures(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield self._webhooks()
+        yield from self._chats()
         yield self._hooks()
         store_up = GaugeMetricFamily("crocevia_store_up", "Whether the store could be read for this answer.")
         try:
@@ -58,6 +61,17 @@ class _Figures(Collector):
         for (name, status), count in self._ingress.counts.copy().items():
             told.add_metric([name, str(status)], count)
         return told
+
+    def _chats(self) -> Iterator[Metric]:
+        told = CounterMetricFamily(
+            "crocevia_visitor_calls", "Calls of visitors by HTTP status of the answer.", labels=["connection", "status"]
+        )
+        for (name, status), count in self._visitors.counts.copy().items():
+            told.add_metric([name, str(status)], count)
+        yield told
+        yield GaugeMetricFamily(
+            "crocevia_visitors_waiting", "Visitors who wait for news.", value=len(self._visitors.waiting)
+        )
 
     def _hooks(self) -> Metric:
         told = CounterMetricFamily(

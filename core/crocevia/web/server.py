@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -90,10 +91,11 @@ class PatientProtocol(HttpToolsProtocol):
 class Served:
     """A server at work in its own thread. `url`: where it answers, without a slash at its end."""
 
-    def __init__(self, server: uvicorn.Server, listening: socket.socket) -> None:
+    def __init__(self, server: uvicorn.Server, listening: socket.socket, closing: Callable[[], None]) -> None:
         host, port = listening.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         self._server = server
+        self._closing = closing
         self._thread = threading.Thread(target=server.run, args=([listening],), name="web", daemon=True)
 
     def start(self) -> None:
@@ -113,11 +115,12 @@ class Served:
     def stop(self) -> None:
         """Take no new connections, answer what is under way, and return."""
         self._server.should_exit = True
+        self._closing()
         self._thread.join(DRAIN_S + 10)
 
 
 def serve(app: Any, host: str = "127.0.0.1", port: int = 0) -> Served:
-    """Serve an ASGI application.
+    """Serve an ASGI application; one that has a `close` is told so, in another thread, before the server stops.
 
     Args:
         port: 0 takes any free one.
@@ -146,6 +149,10 @@ def serve(app: Any, host: str = "127.0.0.1", port: int = 0) -> Served:
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=DRAIN_S,
     )
-    served = Served(uvicorn.Server(config), listening)
+    served = Served(uvicorn.Server(config), listening, getattr(app, "close", _nothing))
     served.start()
     return served
+
+
+def _nothing() -> None:
+    """An application that holds nobody back."""
