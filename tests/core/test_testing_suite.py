@@ -9,6 +9,7 @@ from typing import Any
 
 from crocevia.testing import MemoryChannel, MemoryCRM, connector_suite
 from crocevia.testing.memory_channel import sign
+from tests.core.suite_peers import LossyMemoryCRMPeer, MemoryChannelPeer, MemoryCRMPeer
 
 _CRM = MemoryCRM()
 _LOSSY = MemoryCRM(lossy=True, keyed=False)
@@ -36,8 +37,13 @@ TestMemoryChannel = connector_suite(
     samples="suite_samples/memory_channel",
     settings={"secret": "channel s3cret"},
     sign=sign,
+    peer=MemoryChannelPeer,
 )
 
-TestMemoryCRM = connector_suite(_CRM.connector_class(), samples="suite_samples/memory_crm", crm=_CRM.connector)
+TestMemoryCRM = connector_suite(
+    _CRM.connector_class(), samples="suite_samples/memory_crm", crm=_CRM.connector, peer=MemoryCRMPeer
+)
 
-TestLossyMemoryCRM = connector_suite(_LOSSY.connector_class(), samples="suite_samples/memory_crm", crm=_LOSSY.connector)
+TestLossyMemoryCRM = connector_suite(
+    _LOSSY.connector_class(), samples="suite_samples/memory_crm", crm=_LOSSY.connector, peer=LossyMemoryCRMPeer
+)

@@ -21,11 +21,15 @@ from crocevia.testing.memory_channel import (
     MemoryChannelSettings,
 )
 from crocevia.testing.memory_crm import Call, MemoryCRM, MemoryCRMConnector, MemoryCRMSettings, Mutation, Trouble
+from crocevia.testing.peer import Answered, Asked, CRMPeer, Peer, Taken
 
 if TYPE_CHECKING:
     from crocevia.testing.suite import connector_suite
 
 __all__ = [
+    "Answered",
+    "Asked",
+    "CRMPeer",
     "Call",
     "Emitted",
     "FakeClock",
@@ -39,6 +43,8 @@ __all__ = [
     "MemoryChannelConnector",
     "MemoryChannelSettings",
     "Mutation",
+    "Peer",
+    "Taken",
     "Trouble",
     "connector_suite",
     "seeded_random",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 from attrs import frozen
@@ -15,16 +16,19 @@ from crocevia.config.structure import Reader
 from crocevia.connector import Connector, Listens, Polls, ReadsRecords, ReceivesWebhooks
 from crocevia.errors import ConfigError
 from crocevia.http import Http
-from crocevia.model import Event, ParseContext, Raw
+from crocevia.model import Event, InteractionSeen, Message, ParseContext, Raw, RawPage
 from crocevia.secret import Secret
 from crocevia.signatures import Request
 from crocevia.testing.clock import FakeClock
+from crocevia.testing.peer import Peer
 from crocevia.testing.suite.sample import Sample
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 URL = "https://crocevia.example/hooks/suite"
 Sign = Callable[[bytes, Any], Mapping[str, str]]
 Leaves = Callable[[Raw], list[str]]
+Tier = Literal["bronze", "silver", "gold"]
+TIERS: tuple[Tier, ...] = ("bronze", "silver", "gold")
 
 
 def expect(holds: object, message: str) -> None:
@@ -45,6 +49,37 @@ class Subject:
     crm: Callable[[], Connector[Any]] | None
     keys: Mapping[str, bytes]
     region: str | None
+    peer: Callable[[Any, FakeClock], Peer] | None = None
+    tier: Tier = "bronze"
+
+    @contextmanager
+    def at_peer(self) -> Iterator[tuple[Peer, Connector[Any]]]:
+        """A vendor account of its own, and a connector that speaks with it."""
+        if self.peer is None:
+            msg = "silver and gold need peer=, the vendor's side"
+            raise ConfigError(msg)
+        peer = self.peer(self.settings, FakeClock(NOW))
+        try:
+            yield peer, peer.connector(self.connector_class)
+        finally:
+            peer.close()
+
+    def message(self, peer: Peer, text: str) -> Message | None:
+        """A message to send: the peer's, or one to the first customer whom a sample shows; None: there is none."""
+        made = peer.message(text)
+        if made is not None:
+            return made
+        customers = (
+            event
+            for sample in self.samples
+            for event in self.parse(sample)
+            if isinstance(event, InteractionSeen) and event.author.points and event.direction == "inbound"
+        )
+        found = next(customers, None)
+        if found is None:
+            return None
+        to = found.author.points[0]
+        return Message(id="suite-1", to=to, conversation=found.conversation, text=text, last_inbound_at=NOW)
 
     @property
     def samples(self) -> list[Sample]:
@@ -73,6 +108,20 @@ class Subject:
             source="webhook" if pushed else "stream" if issubclass(self.connector_class, Listens) else "page",
             stream=sample.stream,
         )
+
+    def told(self, connector: Connector[Any], told: bytes | RawPage, stream: str = "") -> list[Event]:
+        """What a connector makes of something that its peer told: a webhook's body, or a page."""
+        page = told if isinstance(told, RawPage) else None
+        raw = Raw(
+            connection="suite",
+            kind=self.connector_class.kind,
+            body=told.body if isinstance(told, RawPage) else told,
+            received_at=NOW,
+            headers=page.headers if page else {},
+            source="page" if page else "webhook",
+            stream=stream,
+        )
+        return list(connector.parse(raw, self.context))
 
     @property
     def context(self) -> ParseContext:

@@ -1,0 +1,142 @@
+"""Silver: a message goes out once, as it was meant, and is known again when the vendor tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import pytest
+from attrs import evolve
+
+from crocevia.connector import SendsMessages
+from crocevia.model import Attachment, Button, Capabilities, InteractionSeen, Message, StatusReported
+from crocevia.testing.suite.peered import TEXT, Peered, refusal
+from crocevia.testing.suite.subject import expect
+
+
+class Sending(Peered):
+    """Tests of `send` while all is well."""
+
+    def test_a_message_goes_out_once_and_as_it_was_meant(self) -> None:
+        """The vendor has one message more, with our text, letter for letter, and its id in the receipt."""
+        with self.at_peer(SendsMessages) as (peer, connector):
+            receipt = self.send(peer, connector)
+            expect(len(peer.taken) == 1, f"the vendor took {len(peer.taken)} messages for one")
+            taken = peer.taken[0]
+            expect(taken.text == TEXT, f"the customer reads {taken.text!r}, and {TEXT!r} was sent")
+            expect(receipt.key == taken.key, f"the receipt says {receipt.key!r}, and the vendor's id is {taken.key!r}")
+
+    def test_its_echo_is_no_second_interaction(self) -> None:
+        """What the vendor tells of every outgoing message carries the receipt's key, and says that it was ours."""
+        with self.at_peer(SendsMessages) as (peer, connector):
+            self.said(peer, "echoes")
+            receipt = self.send(peer, connector)
+            told = [event for body in peer.echoes(peer.taken[0]) for event in self.subject.told(connector, body)]
+            seen = [event for event in told if isinstance(event, InteractionSeen)]
+            expect(seen, f"the echo is no interaction but {', '.join(event.tag for event in told) or 'nothing'}")
+            for event in seen:
+                expect(
+                    event.key == receipt.key, f"the echo's key is {event.key!r}: not the receipt's, so a second touch"
+                )
+                expect(event.part == "", f"the echo's part is {event.part!r}: not the message that was sent")
+                expect(event.direction == "outbound", f"the echo is {event.direction}: the customer did not write it")
+
+    def test_its_statuses_are_told_of_it(self) -> None:
+        """Each names the receipt's key and, where the vendor hands it back, our id."""
+        with self.at_peer(SendsMessages) as (peer, connector):
+            self.said(peer, "statuses")
+            receipt = self.send(peer, connector)
+            told = [event for body in peer.statuses(peer.taken[0]) for event in self.subject.told(connector, body)]
+            reported = [event for event in told if isinstance(event, StatusReported)]
+            expect(reported, f"no status is recognised in {', '.join(event.tag for event in told) or 'nothing'}")
+            for event in reported:
+                expect(
+                    event.of == receipt.key, f"the status '{event.status}' is of {event.of!r}, not of {receipt.key!r}"
+                )
+                expect(event.callback in (None, "suite-1"), f"the status hands back {event.callback!r}, not our id")
+
+    def test_what_is_declared_is_what_the_vendor_takes(self, limit: str) -> None:
+        """A message at the limit is taken; one beyond it, which the core never sends, the vendor refuses."""
+        with self.at_peer(SendsMessages) as (peer, connector):
+            most = self.made(peer, "x")
+            declared = connector.capabilities(most.conversation)
+            at, beyond = LIMITS[limit](most, declared)
+            if at is None:
+                pytest.skip(f"the conversation has no {limit}, or no limit of it")
+            if limit in peer.without:
+                pytest.skip(peer.without[limit])
+            error = refusal(lambda: connector.send(at))
+            expect(error is None, f"{limit}: the vendor does not take what capabilities declare: {error}")
+            expect(len(peer.taken) == 1, f"{limit}: the vendor took {len(peer.taken)} messages for one")
+            if beyond is not None:
+                error = refusal(lambda: connector.send(beyond))
+                expect(
+                    error is not None and len(peer.taken) == 1,
+                    f"{limit}: the vendor takes more than capabilities declare; is the peer as strict as the vendor?",
+                )
+
+
+Pair = tuple[Message | None, Message | None]
+
+
+def _text(message: Message, declared: Capabilities) -> Pair:
+    if declared.max_text is None:
+        return None, None
+    # Letters of two bytes, and one of two UTF-16 units where the limit leaves room: a limit is in characters.
+    long = "è" * declared.max_text
+    return evolve(message, text=long), evolve(message, text=long + "x")
+
+
+def _buttons(message: Message, declared: Capabilities) -> Pair:
+    if not declared.buttons:
+        return None, None
+    made = [
+        Button(title=_title(number, declared.button_text), id=f"b{number}") for number in range(declared.buttons + 1)
+    ]
+    return evolve(message, buttons=made[:-1]), evolve(message, buttons=made)
+
+
+def _button_text(message: Message, declared: Capabilities) -> Pair:
+    if not declared.buttons:
+        return None, None
+    at, beyond = (
+        Button(title=_title(1, length), id="b1") for length in (declared.button_text, declared.button_text + 1)
+    )
+    return evolve(message, buttons=(at,)), evolve(message, buttons=(beyond,))
+
+
+def _attachments(message: Message, declared: Capabilities) -> Pair:
+    if not declared.media:
+        return None, None
+    kind = next(iter(declared.media))
+    file = Attachment(
+        kind=_kind(kind),
+        url="https://files.example/a",
+        mime_type=kind if not kind.endswith("/") else f"{kind}{_USUAL.get(kind, 'png')}",
+        name="a",
+        size_bytes=declared.media[kind],
+    )
+    files = tuple(evolve(file, url=f"https://files.example/{number}") for number in range(declared.max_attachments))
+    return evolve(message, text=None, attachments=files), None
+
+
+def _subject(message: Message, declared: Capabilities) -> Pair:
+    return (evolve(message, subject="Perché no?"), None) if declared.subject else (None, None)
+
+
+def _title(number: int, length: int) -> str:
+    return f"{number} ".ljust(length, "è")[:length]
+
+
+def _kind(mime_type: str) -> str:
+    major = mime_type.partition("/")[0]
+    return major if major in ("image", "audio", "video") else "document"
+
+
+_USUAL = {"image/": "png", "audio/": "mpeg", "video/": "mp4", "application/": "pdf", "text/": "plain"}
+LIMITS: Mapping[str, Callable[[Message, Capabilities], Pair]] = {
+    "max_text": _text,
+    "buttons": _buttons,
+    "button_text": _button_text,
+    "attachments": _attachments,
+    "subject": _subject,
+}
