@@ -81,7 +81,7 @@ class Keeper:
         self.start()
 
     def ready(self) -> bool:
-        """Whether it answers; of two that share a store, `/readyz` is for the one that holds every lane."""
+        """Whether it answers, whatever state its store and its lanes are in."""
         try:
             return requests.get(f"{self.url}/healthz", timeout=2).ok
         except requests.RequestException:

@@ -81,13 +81,16 @@ def _run(
 ) -> None:
     from crocevia.sync import backfill
 
+    asked = 0
     for of in kinds:
         row = backfill.start(world, live, of, since=since, again=again, anew=from_start)
         if row.cursor:
             click.echo(f"{live.name}: {_WHAT[of]}: going on after {row.seen}")
         backfill.run(world, live, row, _progress)
         click.echo(f"{live.name}: {_WHAT[of]}: {row.seen} looked at, {row.wanted} records asked for")
-    click.echo(f"the daemon writes them; `crocevia backfill {live.name} --status` says how far it is")
+        asked += row.wanted
+    if asked:
+        click.echo(f"the daemon writes them; `crocevia backfill {live.name} --status` says how far it is")
 
 
 def _progress(row: BackfillRow) -> None:

@@ -15,6 +15,7 @@ class Engine(Protocol):
     def run(self, lanes: Sequence[Lane], stop: Event) -> None:
         """Run these lanes; return when `stop` is set and no lane is at work any more.
 
-        A lane that raises is run again later; it never stops the others.
+        A lane that raises is run again later; it never stops the others. While a turn is under way an engine calls
+        `Lane.keep()` from another thread, several times in a lease's length: a turn may outlast it.
         """
         ...

@@ -114,6 +114,7 @@ class Store:
             StoreError: as for `writing`.
         """
         with self._lock:
+            driver: Any = None
             try:
                 driver = self._driver()
                 if not alone:
@@ -121,12 +122,14 @@ class Store:
                 yield driver
                 if not alone:
                     driver.execute("COMMIT")
+            except DBAPIError as error:  # it could not be opened
+                raise StoreError(_reason(error)) from error
             except sqlite_module().Error as error:
                 raise StoreError(_words(error)) from error
             finally:
-                if self._own is not None and self._own.dbapi_connection.in_transaction:
-                    with suppress(sqlite_module().Error):  # SQLite undoes it by itself; what led here is told
-                        self._own.dbapi_connection.execute("ROLLBACK")
+                if driver is not None and driver.in_transaction:
+                    with suppress(sqlite_module().Error):  # what led here is what is told
+                        driver.execute("ROLLBACK")
 
     def _driver(self) -> Any:
         """The driver's connection for `appending`, opened when it is first wanted."""
