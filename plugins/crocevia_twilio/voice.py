@@ -1,0 +1,112 @@
+"""Calls over Twilio as a channel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+
+from attrs import Attribute, field, frozen, validators
+
+from crocevia import Connector, Event, Finding, ParseContext, Polls, Raw, RawPage, Request
+from crocevia_twilio import addresses, history, twiml, voice_reading
+from crocevia_twilio.account import AccountSettings, TwilioAccount
+from crocevia_twilio.form import fields
+
+MOST_DIALLED = 10
+"""Telephones that ring together. Source: https://www.twilio.com/docs/voice/twiml/number (2026-03)."""
+_LISTS = (("Calls", "calls", "StartTime%3E"), ("Recordings", "recordings", "DateCreated%3E"))
+
+
+def _dialled(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    wrong = [one for one in value if not (addresses.is_phone(one) or addresses.split(one)[0] in ("client", "sip"))]
+    if wrong or len(value) > MOST_DIALLED:
+        msg = f"'{attribute.name}' must be at most {MOST_DIALLED} of +39..., client:... or sip:..."
+        raise ValueError(msg)
+
+
+@frozen(kw_only=True)
+class VoiceSettings(AccountSettings):
+    """Calls of one Twilio account, and how one that comes in is answered.
+
+    Attributes:
+        greeting: Said first; None: nothing.
+        dial: Who is called then, all at once: `+39...`, `client:...` or `sip:...`.
+        ring_seconds: For so long.
+        queue: Where no `dial` is set: the queue that the caller waits in.
+        voicemail: Whether a caller whom nobody answers may leave a message.
+        voicemail_greeting: Said before the tone.
+        voicemail_seconds: Longest message.
+        record: Whether calls that are put through are recorded: tell the callers in `greeting`.
+        transcribe: Whether Twilio writes voicemails down; in English only.
+        language: Of what is said.
+        voice: Who says it, as Twilio names voices; None: Twilio's choice.
+    """
+
+    greeting: str | None = None
+    dial: tuple[str, ...] = field(default=(), validator=_dialled)
+    ring_seconds: int = field(default=20, validator=[validators.ge(5), validators.le(600)])
+    queue: str | None = None
+    voicemail: bool = False
+    voicemail_greeting: str | None = None
+    voicemail_seconds: int = field(default=120, validator=[validators.ge(1), validators.le(3600)])
+    record: bool = False
+    transcribe: bool = False
+    language: str = "it-IT"
+    voice: str | None = None
+
+
+class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls):
+    """Twilio Programmable Voice, API 2010-04-01: calls both ways, their legs, recordings and transcripts.
+
+    An interaction's key is the SID of the call's first leg (`CA...`).
+    """
+
+    kind = "twilio_voice"
+    base_url = "https://api.twilio.com"
+    verified_against = "specification"
+
+    def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
+        """One event, or one ignored or unrecognised, for each leaf."""
+        settings = self.settings
+        routing = voice_reading.Routing(
+            put_through=bool(settings.dial or settings.queue or settings.voicemail), together=len(settings.dial) > 1
+        )
+        return voice_reading.events(raw, routing)
+
+    def leaves(self, raw: Raw) -> list[str]:
+        """Each call, its end, each leg, recording and transcript."""
+        return [leaf.pointer for leaf in voice_reading.leaves(raw)]
+
+    def answer(self, request: Request) -> tuple[bytes, str]:
+        """TwiML: what Twilio is to do with the call now."""
+        url = self.settings.webhook_url or request.url.partition("?")[0]
+        return twiml.answer(fields(request.body), self.settings, url), "text/xml; charset=utf-8"
+
+    def poll(self, cursor: str | None) -> RawPage:
+        """The account's calls, then its recordings, each newest first within a reading."""
+        places: dict[str, str] = json.loads(cursor) if cursor else {}
+        for resource, items, filter_by in _LISTS:
+            page = history.page(
+                self.http,
+                self.settings,
+                self.path(resource),
+                items,
+                filter_by,
+                self.clock.now(),
+                places.get(resource),
+            )
+            places[resource] = page.cursor
+            if page.body or page.more:  # the other list is looked at next
+                return RawPage(body=page.body, cursor=json.dumps(places), more=True)
+        return RawPage(body=b"", cursor=json.dumps(places))
+
+    def check(self) -> Iterator[Finding]:
+        """The account, and whether anybody takes a call."""
+        yield from super().check()
+        settings = self.settings
+        if not (settings.dial or settings.queue or settings.voicemail or settings.greeting):
+            do = "a call that Twilio asks about here is hung up: set `dial`, `queue` or `voicemail`"
+            yield Finding(level="warning", what="dial", do=do)
+        if settings.record and not settings.greeting:
+            do = "calls are recorded and nobody is told: say so in `greeting`"
+            yield Finding(level="warning", what="record", do=do)
