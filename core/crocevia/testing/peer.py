@@ -100,7 +100,7 @@ class Peer:
 
     Attributes:
         settings: The connection's.
-        clock: The connector's; it stands still unless moved.
+        clock: The connector's; it stands still, or jumps. The vendor's own clock is another.
         taken: Every message it took, in order.
     """
 
