@@ -32,6 +32,7 @@ from crocevia.model import (
     ContactPoint,
     Customer,
     Event,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
@@ -228,7 +229,7 @@ def crocevia_interaction_logged(
     interaction: str,
     revision: int,
     profile: str | None,
-    event: InteractionSeen | InteractionRevised | InteractionRemoved | StatusReported,
+    event: InteractionSeen | InteractionRevised | InteractionRemoved | InteractionCompleted | StatusReported,
 ) -> None:
     """An interaction was logged, revised or removed, or its status moved.
 

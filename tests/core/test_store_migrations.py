@@ -30,6 +30,7 @@ PERSONAL = {
     "journal_subjects",
     "merges",
     "claim_aliases",
+    "consents",
 }
 """Tables whose rows may say something about a customer. `journal` is keyed through `journal_subjects`, since one raw
 may tell of several people; a `parked` row names its raw and is drained."""

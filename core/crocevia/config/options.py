@@ -69,6 +69,13 @@ class Options:
         budget: How many calls may be made.
         webhooks_for: Connections that this one's webhooks are kept for as well, each verified once: for a vendor that
             knows one URL for several of them. Each reads what is its own.
+        stop_words: What a customer writes, alone in a message, to be sent nothing more; None: the usual words in
+            several languages where the channel writes to phones, none elsewhere. An empty list: none.
+        start_words: What he writes to be sent messages again; None and an empty list as for `stop_words`.
+        stop_means: What such a word is about: everything (`"all"`), or `"marketing"` alone.
+        marketing: Who may be sent marketing: whoever has not said no (`"opt out"`), or who has said yes (`"opt in"`).
+        answers_in_public: Whether an answer to what is public goes out in public where the record in the CRM does not
+            say; else it goes in private, or not at all.
         most_waiting: Webhooks that may wait to be applied before further ones are asked to come again (503).
         mapping: `{object: {our field: where it is kept}}`, changes to the connector's own mapping.
     """
@@ -93,6 +100,11 @@ class Options:
     placeholders: Mapping[str, Mapping[str, str | int | float | bool]] = field(factory=dict)
     budget: CallBudget = field(factory=CallBudget)
     webhooks_for: tuple[str, ...] = ()
+    stop_words: tuple[str, ...] | None = None
+    start_words: tuple[str, ...] | None = None
+    stop_means: Literal["all", "marketing"] = "all"
+    marketing: Literal["opt out", "opt in"] = "opt out"
+    answers_in_public: bool = False
     most_waiting: int = field(default=1_000_000, validator=validators.ge(1))
     mapping: Mapping[str, Overrides] = field(factory=dict)
 

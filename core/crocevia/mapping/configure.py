@@ -36,6 +36,7 @@ OWN_FIELDS: dict[str, dict[str, FieldType]] = {
         "in_reply_to": "text",
         "kind": "text",
         "message_key": "text",
+        "outcome": "text",
         "public": "boolean",
         "status": "text",
         "status_detail": "text",

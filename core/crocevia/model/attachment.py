@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from attrs import field, frozen
+from attrs import asdict, field, frozen
 
 
 @frozen(kw_only=True)
@@ -30,6 +31,10 @@ class Attachment:
     size_bytes: int | None = None
     sha256: str | None = None
     detail: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What is said of it, by attribute; what is unsaid is left out."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @frozen(kw_only=True)

@@ -65,6 +65,7 @@ class InteractionRow:
             "kind": self.kind,
             "at": from_us(self.at),
             "duration_s": detail.get("duration_s"),
+            "outcome": detail.get("outcome"),
             "subject": detail.get("subject"),
             "text": None if self.removed else self.text,
             "conversation": self.conversation,

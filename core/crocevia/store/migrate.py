@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from crocevia.errors import StoreError
 from crocevia.store.database import Store
 
-HEAD = "0005"
+HEAD = "0006"
 _SCRIPTS = Path(__file__).parent / "migrations"
 
 

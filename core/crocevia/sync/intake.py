@@ -13,13 +13,15 @@ from attrs import evolve, field, frozen
 from crocevia import faults
 from crocevia.errors import MalformedError, StoreError, where
 from crocevia.model import (
-    EVENT_TYPES,
+    ConsentReported,
     Event,
     Ignored,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
     ParseContext,
+    PartyIdentified,
     RecordChanged,
     RecordDeleted,
     RecordMerged,
@@ -33,16 +35,35 @@ from crocevia.store.ids import seen_key
 from crocevia.store.journal import JournalRow
 from crocevia.store.leases import Lease, fence
 from crocevia.sync.batch import Batch
+from crocevia.sync.consent import apply_reported
+from crocevia.sync.identified import apply_identified
 from crocevia.sync.records import apply_records
 from crocevia.sync.touches import Leaf, apply_revisions, apply_seen
 from crocevia.sync.world import Live, World
 
 MOST_RAWS = 512
+MOST_BYTES = 1_000_000
+"""Of the raws that are applied in one transaction: pages of thousands of records go one by one, since a webhook waits
+for the writer no longer than a transaction lasts."""
 _UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\0")
 _log = structlog.get_logger("crocevia.intake")
 _TRANSLATE = "crocevia_translate_event"
-_RECORDS = (RecordChanged, RecordDeleted, RecordMerged)
-_REVISIONS = (InteractionRevised, InteractionRemoved, StatusReported)
+_STEPS: tuple[tuple[Callable[[Batch, Sequence[Leaf]], None], tuple[type, ...]], ...] = (
+    (apply_seen, (InteractionSeen,)),
+    (apply_identified, (PartyIdentified,)),
+    (apply_revisions, (InteractionRevised, InteractionRemoved, InteractionCompleted, StatusReported)),
+    (apply_reported, (ConsentReported,)),
+    (apply_records, (RecordChanged, RecordDeleted, RecordMerged)),
+)
+"""What is done with events, in this order; those that are not named here are quarantined as unrecognised."""
+
+
+@frozen
+class Taken:
+    """How many raws were applied, and whether there may be more."""
+
+    raws: int
+    more: bool = field(kw_only=True)
 
 
 @frozen
@@ -90,21 +111,22 @@ def _letter(live: Live, row: JournalRow, leaf: str, error: str, message: str) ->
     return DeadLetter(connection=live.name, what="leaf", ref_id=row.id, leaf=leaf, error=error, message=message)
 
 
-def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MOST_RAWS) -> int:
-    """Apply the oldest pending raws of a connection; return how many.
+def take_in(world: World, live: Live, lease: Lease | None = None, most: int = MOST_RAWS) -> Taken:
+    """Apply the oldest pending raws of a connection, as many as one transaction takes; return how many.
 
     Raises:
         StoreError: the store cannot take it; the raws stay pending.
     """
     with world.store.reading() as connection:
-        rows = journal.pending(connection, live.name, live.kind, most)
+        rows = journal.pending(connection, live.name, live.kind, most, MOST_BYTES)
         again = dead.open_leaves(connection, [row.id for row in rows if row.leaves is not None])
     if not rows:
-        return 0
+        return Taken(0, more=False)
     context = ParseContext(now=world.clock.now(), region=world.region)
     parsed = [parse(world, live, row, context) for row in rows]
     _apply_or_split(world, live, [_replayed(one, again) for one in parsed], lease)
-    return len(rows)
+    full = len(rows) == most or sum(len(row.raw.body) for row in rows) >= MOST_BYTES
+    return Taken(len(rows), more=full)
 
 
 def _replayed(one: Parsed, again: Mapping[int, Counter[str]]) -> Parsed:
@@ -171,7 +193,7 @@ def _account(batch: Batch, one: Parsed) -> list[Leaf]:
     for event in events:
         if isinstance(event, Ignored):
             batch.counts["ignored"] += 1
-        elif isinstance(event, Unrecognised) or type(event) not in _KNOWN:
+        elif isinstance(event, Unrecognised) or type(event) not in _applied():
             what = event.what if isinstance(event, Unrecognised) else f"an event of type {type(event).__name__}"
             message = f"{batch.live.name}: not understood: {what}; mend the connector, then replay"
             batch.letters.append(_letter(batch.live, one.row, event.leaf, "Unrecognised", message))
@@ -180,7 +202,8 @@ def _account(batch: Batch, one: Parsed) -> list[Leaf]:
     return found
 
 
-_KNOWN = frozenset(EVENT_TYPES.values())
+def _applied() -> frozenset[type]:
+    return frozenset(kind for _, kinds in _STEPS for kind in kinds)
 
 
 def _fresh(batch: Batch, leaves: Sequence[Leaf]) -> list[Leaf]:
@@ -199,12 +222,12 @@ def _fresh(batch: Batch, leaves: Sequence[Leaf]) -> list[Leaf]:
 
 def _apply_leaves(batch: Batch, leaves: Sequence[Leaf]) -> None:
     """Interactions first, then what revises them, then records: each kind at once."""
-    steps: tuple[tuple[tuple[type, ...], Callable[[Batch, Sequence[Leaf]], None]], ...] = (
-        ((InteractionSeen,), apply_seen),
-        (_REVISIONS, apply_revisions),
-        (_RECORDS, apply_records),
-    )
-    for types, step in steps:
-        mine = [leaf for leaf in leaves if isinstance(leaf.event, types)]
+    left = set(leaves)
+    for step, kinds in _STEPS:
+        mine = [leaf for leaf in leaves if type(leaf.event) in kinds]
         if mine:
             step(batch, mine)
+            left.difference_update(mine)
+    if left:  # none was counted as applied: the raw is buried with the reason, and can be replayed
+        names = sorted({type(leaf.event).__name__ for leaf in left})
+        raise LookupError(f"nothing applies events of type {', '.join(names)}")

@@ -12,7 +12,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from crocevia.identity.unite import United, unite
-from crocevia.store import decisions, merges, profiles
+from crocevia.store import consents, decisions, merges, profiles
 from crocevia.store.decisions import Decision
 from crocevia.store.merges import MergeRow
 from crocevia.store.profiles import ClaimRow, ProfileRow
@@ -68,7 +68,10 @@ def merge(batch: Batch, survivor: ProfileRow, loser: ProfileRow, *, by: str, rea
     addresses = _unite_claims(batch, survivor, loser)
     moved = merges.move(batch.transaction, row.id, loser.id, survivor.id)
     records = rebind.join(batch, row, survivor, loser)
-    row.snapshot = {**before, "after": profile_as_json(survivor), "bindings": rebind.as_json(records)}
+    words = sorted({word.address for word in consents.of_profiles(batch.transaction, [loser.id])})
+    consents.move(batch.transaction, loser.id, survivor.id)
+    after = {"after": profile_as_json(survivor), "bindings": rebind.as_json(records), "consents": words}
+    row.snapshot = {**before, **after}
     merges.add(batch.transaction, row)
     _bury(batch, survivor, loser)
     _deserve(batch, survivor, row, deserving=deserving)

@@ -9,7 +9,7 @@ from attrs import evolve
 
 from crocevia.identity.normalise import UNREADABLE, VERSION
 from crocevia.model import ContactPoint
-from crocevia.store import cursors, profiles
+from crocevia.store import consents, cursors, profiles
 from crocevia.store.cursors import Cursor
 from crocevia.store.profiles import ClaimRow, ProfileRow
 from crocevia.sync.batch import Batch
@@ -80,6 +80,7 @@ def _step(batch: Batch, addresses: Mapping[str, None], profile_ids: set[int]) ->
                 asked |= {frozenset((profile.id, other)) for other in new}
             taken.setdefault(moved[old], []).append(profile.id)
     profiles.alias(batch.world.store, batch.transaction, aliases)
+    consents.rename(batch.world.store, batch.transaction, [(old, new) for old, _, new in aliases])
     return len(aliases)
 
 

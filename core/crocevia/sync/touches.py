@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
-from attrs import asdict, frozen
+from attrs import frozen
 
 from crocevia.mapping.lens import Reference
 from crocevia.model import (
-    Attachment,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
@@ -28,11 +28,11 @@ from crocevia.store.json import dumps, loads
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.seen import chunks
 from crocevia.store.tables import parked
-from crocevia.sync import echoes
+from crocevia.sync import completed, consent, echoes, identified
 from crocevia.sync.batch import Batch
-from crocevia.sync.resolve import normalise, normalised, resolve
+from crocevia.sync.resolve import resolve
 
-Revision = InteractionRevised | InteractionRemoved | StatusReported
+Revision = InteractionRevised | InteractionRemoved | InteractionCompleted | StatusReported
 
 
 @frozen(eq=False)
@@ -58,15 +58,11 @@ def apply_seen(batch: Batch, leaves: Sequence[Leaf]) -> None:
         settle_sends(batch, [(command, event.key)])  # an echo that came before the status
         batch.counts["superseded"] += 1
         del fresh[interaction_uid(batch.live.name, event.key, event.part)]
-    parties = _parties(batch, [leaf.event.customer for leaf in fresh.values()])
+    parties = identified.in_normal_form(batch, [leaf.event.customer for leaf in fresh.values()])
     for (uid, leaf), party, profile in zip(fresh.items(), parties, resolve(batch, parties), strict=True):
         _log(batch, uid, leaf, party, profile)
+    consent.overhear(batch, [(batch.interactions[uid], leaf.event) for uid, leaf in fresh.items()])
     unpark(batch, list(fresh))
-
-
-def _parties(batch: Batch, parties: Sequence[Party]) -> list[Party]:
-    normal = normalise(batch, [point for party in parties for point in party.points])
-    return [normalised(party, normal) for party in parties]
 
 
 def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) -> None:
@@ -91,7 +87,7 @@ def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) 
     batch.interactions[uid] = row
     batch.subjects.add((profile.id, leaf.raw_id))
     batch.counts["applied"] += 1
-    _learn(batch, profile, event.customer, at)
+    identified.learn(batch, profile, event.customer, at)
     if not event.public or any(claim.verified for claim in profile.claims.values() if _reachable(claim.address)):
         batch.deserve(profile)
     if profile.deserving or batch.ruled:
@@ -105,13 +101,6 @@ def _reachable(address: str) -> bool:
     return address.startswith(("phone||", "email||"))
 
 
-def _learn(batch: Batch, profile: ProfileRow, party: Party, at: int) -> None:
-    """Take what the channel shows of the customer, unless something newer is known."""
-    for name, value in (("display_name", party.name), ("language", party.language)):
-        if value and at >= profile.origins.get(name, [0])[0]:
-            batch.set_field(profile, name, value, at)
-
-
 def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any]:
     """What is rarely searched for; absent keys are the ordinary case."""
     wrote_from = _wrote_from(batch, party) if event.direction == "inbound" else None
@@ -122,9 +111,10 @@ def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any
         ("subject", event.subject),
         ("in_reply_to", event.in_reply_to),
         ("duration_s", duration_s(event.duration)),
+        ("outcome", event.outcome),
         ("automated", event.automated or None),
         ("public", event.public or None),
-        ("attachments", [_file(file) for file in event.attachments] if event.attachments else None),
+        ("attachments", [file.facts() for file in event.attachments] if event.attachments else None),
         ("wrote_from", wrote_from),
         ("shown", shown if shown and shown != [wrote_from] else None),
     )
@@ -137,11 +127,6 @@ def _wrote_from(batch: Batch, party: Party) -> str | None:
         if point.kind in batch.live.address_kinds:
             return point.address
     return None
-
-
-def _file(file: Attachment) -> dict[str, Any]:
-    """An attachment's facts, without those that are unsaid."""
-    return {name: value for name, value in asdict(file).items() if value is not None}
 
 
 def say(batch: Batch, row: InteractionRow, event: Any) -> None:
@@ -159,20 +144,24 @@ def say(batch: Batch, row: InteractionRow, event: Any) -> None:
 
 
 def apply_revisions(batch: Batch, leaves: Sequence[Leaf]) -> None:
-    """Apply edits, removals and statuses; what comes before its interaction waits parked."""
+    """Apply edits, removals, completions and statuses; what comes before its interaction waits parked."""
     uids = {leaf: interaction_uid(batch.live.name, leaf.event.of, leaf.event.part) for leaf in leaves}
     missing = {uid for uid in uids.values() if uid not in batch.interactions}
     batch.interactions.update(interactions.by_uids(batch.transaction, missing))
     _settle(batch, [leaf for leaf in leaves if uids[leaf] not in batch.interactions])
     waiting: list[dict[str, Any]] = []
+    recognised: list[tuple[InteractionRow, Party, int]] = []
     for leaf in leaves:
         row = batch.interactions.get(uids[leaf])
         if row is None:
             waiting.append(_parked(batch, uids[leaf], leaf))
         else:
             revise(batch, row, leaf)
+            if isinstance(leaf.event, InteractionCompleted) and leaf.event.author is not None:
+                recognised.append((row, leaf.event.author, to_us(leaf.event.at)))
     if waiting:
         batch.transaction.execute(sa.insert(parked), waiting)
+    identified.recognise(batch, recognised)
 
 
 def _parked(batch: Batch, awaits: str, leaf: Leaf) -> dict[str, Any]:
@@ -281,7 +270,7 @@ def failed(batch: Batch, row: InteractionRow, detail: str) -> None:
 
 
 def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
-    """Apply one edit, removal or status to its interaction."""
+    """Apply one edit, removal, completion or status to its interaction."""
     event: Revision = leaf.event
     before = row.text if not isinstance(event, StatusReported) else row.status
     applied = _revised(row, event)
@@ -305,22 +294,32 @@ def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
 
 def _revised(row: InteractionRow, event: Revision) -> bool:
     """Change the row in memory; False when something newer is known already."""
-    if isinstance(event, StatusReported):
-        if not advances(event.status, row.status):
-            return False
-        row.status, row.status_detail = event.status, event.detail
-        return True
-    if row.removed:
+    match event:
+        case StatusReported():
+            return _fared(row, event)
+        case InteractionCompleted():
+            return completed.complete(row, event)
+        case InteractionRemoved():
+            already, row.removed, row.text = row.removed, True, None
+            return not already
+        case InteractionRevised():
+            return not row.removed and _edited(row, event)
+
+
+def _fared(row: InteractionRow, event: StatusReported) -> bool:
+    if not advances(event.status, row.status):
         return False
-    if isinstance(event, InteractionRemoved):
-        row.removed, row.text = True, None
-        return True
+    row.status, row.status_detail = event.status, event.detail
+    return True
+
+
+def _edited(row: InteractionRow, event: InteractionRevised) -> bool:
     if to_us(event.at) < row.detail.get("edited_at", 0):
         return False
     row.detail["edited_at"] = to_us(event.at)
     row.text = event.text
     if event.attachments is not None:
-        row.detail["attachments"] = [_file(file) for file in event.attachments]
+        row.detail["attachments"] = [file.facts() for file in event.attachments]
     return True
 
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from crocevia.errors import RefusedError
 from crocevia.identity.place import OURS, THEIRS, Came, Sides, Thread, place
 from crocevia.mapping.lens import Reference
-from crocevia.store import bindings, interactions, merges, profiles
+from crocevia.store import bindings, consents, interactions, merges, profiles
 from crocevia.store.decisions import Review
 from crocevia.store.json import loads
 from crocevia.store.merges import MergeRow
@@ -70,6 +70,8 @@ def unmerge(batch: Batch, loser_id: int, *, by: str, reason: str = "") -> Unmerg
     back = merges.move_back(batch.transaction, merge.id, survivor.id, loser.id)
     fields = _part_fields(batch, merge, survivor, loser)
     unsure = _part_claims(batch, merge, survivor, loser, sides)
+    words = {*merge.snapshot.get("consents", ()), *(set(loser.claims) - set(survivor.claims))}
+    consents.move(batch.transaction, survivor.id, loser.id, words)
     left = part(batch, merge, survivor)
     merges.readdress(batch.world.store, batch.transaction, merge.id, survivor.id, loser.id)
     _live_again(batch, merge, survivor, loser)

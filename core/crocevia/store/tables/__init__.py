@@ -2,8 +2,8 @@
 
 Each row that holds personal data carries the profile's id, so that export and erasure are queries:
 `profiles`, `claims`, `interactions`, `revisions`, `bindings` (seen values), `commands`, `decisions`, `reviews`,
-`dead`, `announcements`, `merges` (`loser_id` too), `claim_aliases`, and for raws, which may tell of several people,
-`journal_subjects`. `parked` rows name their raw; they are drained or reviewed, never history.
+`dead`, `announcements`, `merges` (`loser_id` too), `claim_aliases`, `consents`, and for raws, which may tell of
+several people, `journal_subjects`. `parked` rows name their raw; they are drained or reviewed, never history.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from crocevia.store.tables.judged import decisions, reviews
 from crocevia.store.tables.log import aliases, interactions, revisions
 from crocevia.store.tables.metadata import Id, metadata
 from crocevia.store.tables.operations import backfills
-from crocevia.store.tables.people import apart, claim_aliases, claims, merges, moved, profiles
+from crocevia.store.tables.people import apart, claim_aliases, claims, consents, merges, moved, profiles
 from crocevia.store.tables.running import (
     announcements,
     budgets,
@@ -38,6 +38,7 @@ __all__ = [
     "claims",
     "commands",
     "connections",
+    "consents",
     "counters",
     "cursors",
     "dead",

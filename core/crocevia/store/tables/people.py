@@ -1,4 +1,4 @@
-"""Customers: profiles, the contact points that they claim, and which profiles were found to be one customer."""
+"""Customers: profiles, the contact points they claim, what they want to be sent, and which were found to be one."""
 
 from __future__ import annotations
 
@@ -91,3 +91,22 @@ apart = Table(
     sqlite_with_rowid=False,
 )
 """Two profiles of which it was decided that they are two customers; the lower id first. No rule asks again."""
+
+consents = Table(
+    "consents",
+    metadata,
+    row_id(),
+    Column("profile_id", Id, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("connection", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("evidence", Text, nullable=False),
+    UniqueConstraint("address", "channel", "purpose"),
+    Index("consents_profile", "profile_id"),
+)
+"""The newest word on what may be sent to an address on a channel (a kind of connector). `purpose`: all or marketing;
+`state`: granted or withdrawn; `connection`: where it was said; `source`: keyword, channel, or send (it was refused)."""
