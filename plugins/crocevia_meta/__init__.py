@@ -1,4 +1,4 @@
-"""Meta's channels: WhatsApp.
+"""Meta's channels: WhatsApp, Messenger, Instagram, Facebook Pages.
 
 One webhook subscription of one app may feed them all; what they share (envelope, signature, handshake, Graph API) is
 in this package's own modules, what each says of itself in a package of its own.
@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from crocevia import Connector, hookimpl
+from crocevia_meta.facebook_page import FacebookPage
+from crocevia_meta.instagram import Instagram
+from crocevia_meta.messenger import Messenger
 from crocevia_meta.whatsapp import WhatsApp
 
-__all__ = ["WhatsApp"]
+__all__ = ["FacebookPage", "Instagram", "Messenger", "WhatsApp"]
 
 
 @hookimpl
 def crocevia_register_connectors() -> list[type[Connector[Any]]]:
-    """WhatsApp."""
-    return [WhatsApp]
+    """WhatsApp, Messenger, Instagram and Facebook Pages."""
+    return [WhatsApp, Messenger, Instagram, FacebookPage]
 
 
 @hookimpl

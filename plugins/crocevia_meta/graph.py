@@ -15,6 +15,8 @@ from attrs import frozen
 from crocevia import Answer, Http, retry_after
 from crocevia.errors import (
     AuthError,
+    GoneError,
+    OptedOutError,
     OutcomeUnknownError,
     RejectedError,
     RemoteError,
@@ -60,6 +62,7 @@ def _slower(scope: str = "connection", **after: float) -> Decision:
 
 _NEW_KEY = "put a valid access token in the settings and run `crocevia check`"
 _PERMISSION = "give the token's system user the permission and the asset, then run `crocevia check`"
+_UNSEEN = "the token does not see the number, page or account: check its id in the settings and the token's assets"
 _TEMPLATE = "mend the template or its parameters, then replay it"
 
 CODES: dict[int, Decision] = {
@@ -100,7 +103,7 @@ CODES: dict[int, Decision] = {
     131047: _undeliverable("more than 24 hours since the customer wrote: send an approved template"),
     131048: _slower("send", hours=1),
     131049: _undeliverable("Meta limits marketing to this customer now: answer when they write"),
-    131050: _undeliverable("the customer stopped marketing messages"),
+    131050: Decision(OptedOutError, "the customer stopped marketing messages: answer when they write"),
     131051: _rejected("this type of message is not supported"),
     131052: _rejected("Meta could not fetch the media: check its URL, then replay it"),
     131053: _rejected("Meta could not take the media: check its type and size, then replay it"),
@@ -126,34 +129,59 @@ CODES: dict[int, Decision] = {
     # Messenger and Instagram
     551: _undeliverable("this person is not available now"),
     1200: _again(seconds=30),
-    2018278: _undeliverable("the reply window is closed"),
+    10900: _undeliverable("it was answered in private once, which is as often as Meta allows: answer in public"),
+    10901: _undeliverable("it is too old to be answered in private: answer in public"),
+    10902: _undeliverable("it cannot be answered in private: answer in public"),
+    10903: _undeliverable("this person cannot be answered in private: answer in public"),
 }
 """What each code decides. A code that is not here is decided by its HTTP status.
 
 131056 is about one recipient (one message in six seconds): that message waits, the others go on.
 """
 
+_AWAY = _undeliverable("this person does not receive messages from the page now")
+_CLOSED = _undeliverable("the reply window is closed: answer when the customer writes")
+SUBCODES: dict[int, Decision] = {
+    1545041: _AWAY,
+    2018001: _undeliverable("the page does not know this person"),
+    2018008: _rejected("Meta could not fetch the file: check its URL, then replay it"),
+    2018022: _slower(minutes=1),
+    2018065: _CLOSED,
+    2018108: _AWAY,
+    2018109: _rejected("the file is larger than Meta takes: send a smaller one"),
+    2018278: _CLOSED,
+}
+"""What a subcode decides, whatever the code: of messages, Meta says with "no permission" (10, 200) also that somebody is
+away or the window closed.
+
+Source: https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes (2026-03-18).
+"""
+
 _MISSING_OBJECT_SUBCODE = 33
 _PERMISSION_CODES = range(200, 300)
 
 
-def refusal(http: Http, answer: Answer, *, what: str) -> RemoteError:
+def refusal(http: Http, answer: Answer, *, what: str, ours: bool = True) -> RemoteError:
     """The decision for an answer of 400 and above.
 
     Args:
         http: Whose connection is named.
         answer: What came back.
         what: What was wanted, with our id ("message 01J..."); never its text.
+        ours: Whether what was asked about is our own account, which is always there; False: somebody's message or
+            comment, which may be gone.
     """
     error = error_of(answer)
     code = error.get("code")
     if not isinstance(code, int) or isinstance(code, bool):
         return _by_status(http, answer, what)
-    decision = CODES.get(code)
-    if code in _PERMISSION_CODES:
+    subcode = error.get("error_subcode")
+    decision = SUBCODES.get(subcode) if isinstance(subcode, int) else None
+    decision = decision or CODES.get(code)
+    if code in _PERMISSION_CODES and subcode not in SUBCODES:
         decision = _auth(_PERMISSION)
-    elif code == 100 and error.get("error_subcode") == _MISSING_OBJECT_SUBCODE:
-        decision = _auth("the token does not see the number: check `phone_number_id` and the token's assets")
+    elif code == 100 and subcode == _MISSING_OBJECT_SUBCODE:
+        decision = _auth(_UNSEEN) if ours else Decision(GoneError, "it is not there any more")
     elif decision is None:
         return _by_status(http, answer, what, code=str(code))
     said = f"{http.connection}: {what} was refused with Meta's code {code} (HTTP {answer.status}): {decision.do}"

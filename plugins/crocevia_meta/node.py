@@ -10,6 +10,7 @@ from crocevia import ParseContext
 
 Node = Mapping[str, Any]
 _SHOWN = 40
+_SECOND_DIGITS = 11
 
 
 class UnreadableError(ValueError):
@@ -58,6 +59,39 @@ def required_time(node: Node, name: str = "timestamp") -> datetime:
     if isinstance(value, bool) or not isinstance(value, int | float | str) or value == "":
         raise UnreadableError(f"{name!r} is missing" if value in (None, "") else f"{name!r} is {label(value)}")
     return ParseContext.from_s(value)
+
+
+def optional_time(node: Node, name: str = "timestamp") -> datetime | None:
+    """The time under `name` as Meta's products write it: Unix seconds or milliseconds, or ISO 8601; None when missing.
+
+    Messenger and Instagram tell milliseconds, Pages and comments seconds, and nobody says which: a number below
+    100,000,000,000 is seconds (in milliseconds it would be 1973).
+
+    Raises:
+        UnreadableError: of another type.
+        MalformedError: a text or number that is no time.
+    """
+    value = node.get(name)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise UnreadableError(f"{name!r} is {label(value)}")
+    if isinstance(value, str) and not value.isdigit():
+        return ParseContext.from_iso(value)
+    is_ms = len(value) > _SECOND_DIGITS if isinstance(value, str) else value >= 10**_SECOND_DIGITS
+    return ParseContext.from_ms(value) if is_ms else ParseContext.from_s(value)
+
+
+def required_id(node: Node, name: str) -> str:
+    """The id under `name`, text or whole number, as text.
+
+    Raises:
+        UnreadableError: it is missing, empty or of another type.
+    """
+    found = optional_id(node, name)
+    if found is None:
+        raise UnreadableError(f"{name!r} is missing or no id")
+    return found
 
 
 def optional_text(node: Node, name: str) -> str | None:

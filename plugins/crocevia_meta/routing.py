@@ -1,0 +1,97 @@
+"""A delivery of a page or an Instagram account, leaf by leaf: whose it is, and who reads it.
+
+One body may hold messages, messages of a thread that another app answers (`standby`) and changes, of several accounts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from crocevia import Event, Ignored, Unrecognised
+from crocevia.errors import MalformedError
+from crocevia_meta.account import Account
+from crocevia_meta.envelope import Leaf, Shape, delivery
+from crocevia_meta.node import Node, UnreadableError, label, optional_id, optional_node
+
+Reader = Callable[[Leaf], Event]
+_MESSAGING = ("entry.*.messaging.*", "entry.*.standby.*")
+LEAF_PATHS = (*_MESSAGING, *(f"{path}.delivery.mids.*" for path in _MESSAGING), "entry.*.changes.*")
+"""A delivery receipt names several messages, each of which is told of."""
+
+_SHAPE = Shape(*LEAF_PATHS)
+_OF_AN_ENTRY = frozenset({"id", "uid", "time", "changed_fields", "hop_context", "messaging", "standby", "changes"})
+_TEST = "0"
+"""What the App dashboard's test button puts in an account's place."""
+
+
+def leaves(body: object) -> list[Leaf]:
+    """The leaves of a delivery; relays that cut the envelope away leave a list of entries, or one update.
+
+    Raises:
+        MalformedError: it is none of Meta's.
+    """
+    if isinstance(body, dict) and "object" not in body:
+        if isinstance(body.get("entry"), list):
+            return _SHAPE.leaves(body)
+        if "entry" not in body and isinstance(body.get("messaging"), dict):
+            return [Leaf("/messaging", _MESSAGING[0], body["messaging"], "bare", {})]
+    return _SHAPE.leaves(delivery(body))
+
+
+def events(body: object, account: Account, readers: Mapping[str, Reader | str]) -> Iterator[Event]:
+    """What a decoded body tells, in the order of its leaves.
+
+    Args:
+        account: Whose updates are read; those of others are ignored.
+        readers: By branch (`"messaging"`, `"standby"`, `"changes"`); a text: why it is ignored.
+
+    Raises:
+        MalformedError: it is none of Meta's.
+    """
+    found = leaves(body)
+    assert isinstance(body, dict)  # noqa: S101 - `leaves` has raised for anything else
+    if (of := body.get("object", account.object)) != account.object:
+        yield from (Ignored(reason=f"of {label(of)}, not of {account.object!r}", leaf=leaf.pointer) for leaf in found)
+        return
+    if not found:
+        yield Ignored(reason="an empty delivery")
+    for leaf in found:
+        yield _event(leaf, account, readers)
+
+
+def _event(leaf: Leaf, account: Account, readers: Mapping[str, Reader | str]) -> Event:
+    branch = leaf.path.split(".")[2] if leaf.path.count(".") > 1 else ""
+    if not branch:
+        return _entry(leaf)
+    if (reason := _not_ours(leaf, account)) is not None:
+        return Ignored(reason=reason, leaf=leaf.pointer)
+    reader = readers[branch]
+    if isinstance(reader, str):
+        return Ignored(reason=reader, leaf=leaf.pointer)
+    if leaf.state == "broken" and not isinstance(leaf.node, str):
+        return Unrecognised(what=f"{leaf.path} is of a wrong type", leaf=leaf.pointer)
+    try:
+        return reader(leaf)
+    except (UnreadableError, MalformedError) as error:
+        return Unrecognised(what=f"{branch}: {error}", leaf=leaf.pointer)
+
+
+def _entry(leaf: Leaf) -> Event:
+    """An entry with none of the lists that we read."""
+    if leaf.state == "broken":
+        return Unrecognised(what=f"{leaf.path} is of a wrong type", leaf=leaf.pointer)
+    if unknown := sorted(set(leaf.node) - _OF_AN_ENTRY):
+        return Unrecognised(what=f"an entry with {label(unknown[0])}", leaf=leaf.pointer)
+    return Ignored(reason="an empty part of a delivery", leaf=leaf.pointer)
+
+
+def _not_ours(leaf: Leaf, account: Account) -> str | None:
+    """Why it is not for this account; None when it is."""
+    told = optional_id(leaf.around.get("entry", {}), "id")
+    if told == _TEST:
+        return "a test from the App dashboard"
+    if told is None:
+        node: Node = leaf.node if isinstance(leaf.node, dict) else leaf.around.get("messaging", {})
+        sides = [optional_id(optional_node(node, side), "id") for side in ("sender", "recipient")]
+        return None if account.id in sides or None in sides else f"of another {account.object}"
+    return None if told == account.id else f"of another {account.object}"
