@@ -318,6 +318,16 @@ class WritesRecords(ABC):
             RemoteError: the whole call failed; the core treats every write of the batch so.
         """
 
+    def underway(self, object_name: str) -> timedelta | None:
+        """Whether a batch of the object, of which `write` said `UnderwayError`, is still being worked off.
+
+        Until it is not, what can wait (a backfill) is not given to `write`; what is urgent is.
+
+        Returns:
+            After what time to ask again; None: it is done, and `write` will say what came of it.
+        """
+        return None
+
     def calls_of(self, records: int, *, looked_up: bool) -> int:
         """About how many calls to the vendor so many new records of one object take, for a forecast.
 

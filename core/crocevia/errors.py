@@ -10,6 +10,7 @@
     ├── SignatureError          a webhook is not authentic: 401, nothing is kept
     └── RemoteError             something a vendor answered, or did not
         ├── RetryableError      nothing happened: again, after `after`
+        │   └── UnderwayError   the vendor has taken it and works it off: asked again after `after`, which costs no try
         ├── ThrottledError      too fast: again after `after`, all of `scope` waits
         ├── AuthError           reauthorise: the connection pauses, its queue is kept
         ├── RejectedError       this record only: quarantined, replayable
@@ -92,6 +93,10 @@ class RetryableError(RemoteError):
     ) -> None:
         super().__init__(message, code=code, status=status)
         self.after = after
+
+
+class UnderwayError(RetryableError):
+    """The vendor has taken it and works it off by itself: ask again after `after`. It costs no try."""
 
 
 class ThrottledError(RetryableError):

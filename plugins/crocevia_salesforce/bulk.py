@@ -1,4 +1,8 @@
-"""Bulk 2.0: thousands of rows as one job, which the org works off by itself.
+"""Bulk 2.0: thousands of rows as one job, which the org works off by itself, for hours if it must.
+
+A job is waited for some seconds; then its rows are told to be underway, and the connection goes on with everything
+else until a look at the job, now and then, says that it has ended. What changes of a record whose row a job still
+holds waits for that job, so that the older value does not come last.
 
 A job is known by what it holds: each row carries our key and revision, and the org's results repeat them. So a process
 that was killed finds its job again among the org's, and takes its results instead of writing the rows anew; no memory
@@ -9,45 +13,60 @@ Source, of everything here: Bulk API 2.0 and Bulk API Developer Guide, v60.0.
 
 from __future__ import annotations
 
-import csv
-import io
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from crocevia import Written
-from crocevia.errors import GoneError, RejectedError, RemoteError, RetryableError, SchemaDriftError
+from crocevia.errors import GoneError, RejectedError, RemoteError, RetryableError, SchemaDriftError, UnderwayError
+from crocevia_salesforce import cells
 from crocevia_salesforce.batches import Row
 from crocevia_salesforce.refusals import Circumstances, of_row
 from crocevia_salesforce.transport import Transport
 
-JOB_CHARACTERS = 30_000_000
-"""An upload may have 100 MB, and results repeat it: this keeps an answer below what one call may hold here."""
-CLEARED = "#N/A"
-"""What a cell says to clear a field; an empty one leaves it as it is."""
-FIRST_WAIT_S = 0.25
-LONGEST_WAIT_S = 15.0
-PATIENCE_S = 600.0
-"""After that the rows wait for the next try, which finds the job again."""
+PATIENCE_S = 5.0
+"""So long one write waits for its jobs; the connection has other work too."""
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 15.0
+"""Between two looks at a job, the longer the longer it takes."""
+SOONEST_S, LATEST_S = 1.0, 60.0
+"""When rows that are underway are asked for again: a quarter of the time that their job has taken so far."""
+ABANDONED_S = 3_600.0
+"""A job of ours that ended so long ago, and whose rows nobody asks for: they were read back meanwhile."""
 _LOOK_BACK = timedelta(days=1)
 _ENDED = ("JobComplete", "Failed", "Aborted")
 _UPLOADED = ("UploadComplete", "InProgress", "JobComplete", "Failed", "Aborted")
 _NO_FIELD = "Field name not found"
-Stamp = tuple[str, str]
-"""Our key, or the remote id, and our revision: what a row of a job is known by."""
 
 
-@frozen
+@define
 class Job:
-    """One ingest job; `found` in the org, where it may be another program's."""
+    """One ingest job.
+
+    Attributes:
+        rows: `{our key, or the remote id: our revision}` of what it holds, as far as nobody has taken it; None where it
+            was found in the org, and may be another program's.
+        told: What the org said when it had ended; None before.
+        look_at_s: When it is looked at again.
+        taken: Whether its results were.
+    """
 
     id: str
     object: str
     operation: str
-    found: bool = False
+    since_s: float
+    rows: dict[str, str] | None = None
+    told: Mapping[str, Any] | None = None
+    look_at_s: float = 0.0
+    wait_s: float = FIRST_LOOK_S
+    ended_s: float = 0.0
+    taken: bool = False
+
+    def identity(self, row: Row) -> str:
+        """What a row is known by in it."""
+        return row.key if self.operation == "upsert" else row.id or ""
 
 
 @define
@@ -60,6 +79,7 @@ class Bulk:
         wait: Waits on an event so many seconds.
         key_field: External id of upserts.
         revision_field: Where our revision is stamped; rows without one are never taken from an older job.
+        least: Rows from which a job is worth its calls.
     """
 
     transport: Transport
@@ -68,34 +88,72 @@ class Bulk:
     wait: Callable[[threading.Event, float], object]
     key_field: str
     revision_field: str
-    _done: dict[str, Job] = field(factory=dict, init=False)
-    _open: dict[str, Job] = field(factory=dict, init=False)
+    least: int
+    _jobs: dict[str, Job] = field(factory=dict, init=False)
     _looked: bool = field(default=False, init=False)
 
     def write(self, object_name: str, operation: str, rows: Sequence[Row]) -> list[RemoteError]:
-        """Give each row its outcome; return what failed as a whole. All rows are of one object and operation."""
-        failures: list[RemoteError] = []
+        """Give rows of one object and operation their outcomes, as far as jobs hold them or there are enough for one.
+
+        Returns:
+            What failed as a whole. Rows without an outcome are to go another way.
+        """
+        until_s = self.monotonic_s() + PATIENCE_S
         try:
-            left = self._resumed(object_name, operation, rows)
+            self._resume(object_name, operation, rows, until_s)
         except RemoteError as error:
             return _all(rows, error)
-        for some in _jobs(left):
+        left = [row for row in rows if row.outcome is None and cells.fits(row)]
+        failures: list[RemoteError] = []
+        for some in cells.chunks(left) if len(left) >= self.least else ():
             try:
-                self._take(self._submitted(object_name, operation, some), some)
+                self._settle(self._submitted(object_name, operation, some), some, until_s)
             except RemoteError as error:
                 failures += _all([row for row in some if row.outcome is None], error)
         return failures
 
+    def hold(self, rows: Iterable[Row]) -> None:
+        """Rows of records that a running job of ours holds wait for it, however they would be written."""
+        for job in [job for job in self._jobs.values() if job.told is None and job.rows is not None]:
+            for row in rows:
+                if row.object == job.object and row.outcome is None and job.identity(row) in (job.rows or ()):
+                    row.outcome = self._underway(job)
+
+    def underway(self, object_name: str) -> timedelta | None:
+        """Look at the running jobs of an object for which it is time; when to look again, None where all have ended."""
+        running = [job for job in self._jobs.values() if job.object == object_name and not self._has_ended(job)]
+        if not running:
+            return None
+        soonest_s = min(job.look_at_s for job in running) - self.monotonic_s()
+        return timedelta(seconds=max(soonest_s, FIRST_LOOK_S))
+
+    def forget_done(self, rows: Sequence[Row]) -> None:
+        """Delete jobs whose results are in the store since: they were taken, and nobody asks for their rows again."""
+        for job in list(self._jobs.values()):
+            asked = any(job.identity(row) in (job.rows or ()) for row in rows if row.object == job.object)
+            old = job.told is not None and self.monotonic_s() - job.ended_s > ABANDONED_S
+            if asked or not (job.taken or (old and job.rows is not None)):
+                continue
+            try:
+                self.transport.call("DELETE", f"jobs/ingest/{job.id}")
+            except RetryableError:
+                return  # next time: nothing hangs on it
+            except RemoteError:
+                pass  # somebody else has deleted it
+            self._jobs.pop(job.id, None)
+
     # --- jobs of before ---------------------------------------------------------------------------------------------
 
-    def _resumed(self, object_name: str, operation: str, rows: Sequence[Row]) -> list[Row]:
-        """Take what a job of before a crash, or one that took too long, says of these rows; return the others."""
+    def _resume(self, object_name: str, operation: str, rows: Sequence[Row], until_s: float) -> None:
+        """Take what a job of before, also before a crash, says of these rows."""
         if not self._looked:
-            self._open.update({job.id: job for job in self._found()})
+            self._jobs.update({job.id: job for job in self._found()})
             self._looked = True
-        for job in [job for job in self._open.values() if (job.object, job.operation) == (object_name, operation)]:
-            self._take(job, rows)
-        return [row for row in rows if row.outcome is None]
+        for job in [job for job in self._jobs.values() if (job.object, job.operation) == (object_name, operation)]:
+            held = [row for row in rows if job.rows is None or job.identity(row) in job.rows]
+            if held:
+                self._settle(job, held, until_s)
+        self.hold(rows)
 
     def _found(self) -> Iterator[Job]:
         """Jobs of the last day that may be ours, and whose results nobody has taken.
@@ -109,21 +167,10 @@ class Bulk:
                 keyed = told.get("externalIdFieldName") == self.key_field and told["state"] in _UPLOADED
                 changed = told["operation"] in ("update", "delete") and told["state"] in _ENDED
                 if (keyed or changed) and told["createdDate"] >= since:
-                    yield Job(told["id"], told["object"], told["operation"], found=True)
+                    yield Job(told["id"], told["object"], told["operation"], self.monotonic_s())
             if not (following := body.get("nextRecordsUrl")):
                 return
             body = self.transport.get(following)
-
-    def forget_done(self) -> None:
-        """Delete jobs whose results are in the store since."""
-        for job in list(self._done.values()):
-            try:
-                self.transport.call("DELETE", f"jobs/ingest/{job.id}")
-            except RetryableError:
-                return  # next time: nothing hangs on it
-            except RemoteError:
-                pass  # somebody else has deleted it
-            del self._done[job.id]
 
     # --- one job ----------------------------------------------------------------------------------------------------
 
@@ -133,46 +180,77 @@ class Bulk:
         if operation == "upsert":
             about["externalIdFieldName"] = self.key_field
         made = self.transport.send("POST", "jobs/ingest", about)
-        job = Job(made["id"], object_name, operation)
-        self.transport.send("PUT", f"jobs/ingest/{job.id}/batches", self._csv(operation, rows))
-        self._open[job.id] = job  # from here on it may have been closed, whatever the answer
+        job = Job(made["id"], object_name, operation, self.monotonic_s())
+        job.rows = {job.identity(row): self._revision(row.values) for row in rows}
+        column = self.key_field if operation == "upsert" else "Id"
+        named = ((job.identity(row), row.values) for row in rows)
+        body = cells.upload(column, named, values=operation != "delete")
+        self.transport.send("PUT", f"jobs/ingest/{job.id}/batches", body)
+        self._jobs[job.id] = job  # from here on it may have been closed, whatever the answer
         self._close(job)
         return job
 
     def _close(self, job: Job) -> None:
         self.transport.send("PATCH", f"jobs/ingest/{job.id}", {"state": "UploadComplete"})
 
+    def _settle(self, job: Job, rows: Sequence[Row], until_s: float) -> None:
+        """Wait for a job, not for long, and give its rows among these their outcomes."""
+        while not self._has_ended(job):
+            if self.monotonic_s() >= until_s:
+                for row in rows:
+                    row.outcome = row.outcome or self._underway(job)
+                return
+            self.wait(threading.Event(), max(0.0, min(job.look_at_s, until_s) - self.monotonic_s()))
+        self._take(job, rows)
+
+    def _has_ended(self, job: Job) -> bool:
+        """Whether a job has ended, as far as is known; looks at it when it is time to."""
+        if job.told is None and self.monotonic_s() >= job.look_at_s:
+            try:
+                told: Mapping[str, Any] = self.transport.get(f"jobs/ingest/{job.id}")
+            except GoneError:
+                told = {"state": "Aborted"}  # somebody has deleted it
+            if told["state"] in _ENDED:
+                job.told, job.ended_s = told, self.monotonic_s()
+            elif told["state"] == "Open":  # closing it got no answer, or was refused
+                self._close(job)
+            job.look_at_s = self.monotonic_s() + job.wait_s
+            job.wait_s = min(job.wait_s * 2, LONGEST_LOOK_S)
+        return job.told is not None
+
+    def _underway(self, job: Job) -> UnderwayError:
+        after_s = min(max((self.monotonic_s() - job.since_s) / 4, SOONEST_S), LATEST_S)
+        said = f"{self.transport.connection}: job {job.id} ({job.object}) is not done yet: it is looked at again"
+        return UnderwayError(said, after=timedelta(seconds=after_s))
+
     def _take(self, job: Job, rows: Sequence[Row]) -> None:
-        """Wait for a job, and give its rows among these their outcomes. Raises RetryableError: it is not done yet."""
-        told = self._ended(job)
-        by_stamp = {stamp: row for row in rows if row.outcome is None and (stamp := self._stamp(job, row))}
-        ours = not job.found
+        """Give the job's rows among these what its results say; what was saved may be asked for once more."""
+        told = job.told or {}
+        ours, saved = job.rows is not None, {}
+        asked = {job.identity(row): row for row in rows if row.outcome is None}
         for kind, read in (("successfulResults", self._saved), ("failedResults", self._refused)):
-            for result in _results(self.transport.call("GET", f"jobs/ingest/{job.id}/{kind}").body):
-                row = by_stamp.get(self._stamp_of(job, result))
-                if row is not None:
+            for result in self._results(job, kind):
+                name, revision = self._stamp_of(job, result)
+                if kind == "successfulResults":
+                    saved[name] = revision
+                row = asked.get(name)
+                if row is not None and self._is_of(job, row, revision):
                     row.outcome, ours = read(row, result), True
-        self._open.pop(job.id, None)
-        if ours:
-            self._done[job.id] = job
-        if told["state"] != "JobComplete" and not job.found:
+        held, job.rows, job.taken = job.rows, saved, ours
+        if not ours:
+            del self._jobs[job.id]
+        if told["state"] != "JobComplete" and held is not None:
             failed = self._failed(job, told)
             for row in rows:
-                row.outcome = row.outcome or failed
+                if held.get(job.identity(row)) == self._revision(row.values):
+                    row.outcome = row.outcome or failed
 
-    def _ended(self, job: Job) -> Mapping[str, Any]:
-        wait, deadline = FIRST_WAIT_S, self.monotonic_s() + PATIENCE_S
-        while True:
-            told: Mapping[str, Any] = self.transport.get(f"jobs/ingest/{job.id}")
-            if told["state"] in _ENDED:
-                return told
-            if told["state"] == "Open":  # closing it got no answer, or was refused
-                self._close(job)
-            if self.monotonic_s() > deadline:
-                msg = f"{self.transport.connection}: job {job.id} ({job.object}) is not done yet: it is looked at again"
-                raise RetryableError(msg)
-            self.wait(threading.Event(), wait)
-            wait = min(wait * 2, LONGEST_WAIT_S)
+    def _results(self, job: Job, kind: str) -> Iterator[Mapping[str, str]]:
+        try:
+            body = self.transport.call("GET", f"jobs/ingest/{job.id}/{kind}").body
+        except GoneError:
+            return iter(())
+        return cells.results(body)
 
     def _saved(self, row: Row, result: Mapping[str, str]) -> Written:
         return Written(id=result["sf__Id"], created=result["sf__Created"] == "true")
@@ -184,7 +262,7 @@ class Bulk:
             values=row.values,
             key_field=self.key_field if row.operation == "upsert" else None,
         )
-        error = of_row(_errors(result["sf__Error"]), where)
+        error = of_row(cells.errors(result["sf__Error"]), where)
         if row.operation == "delete" and row.id and isinstance(error, GoneError):
             return Written(id=row.id)
         return error
@@ -204,75 +282,18 @@ class Bulk:
 
     # --- rows -------------------------------------------------------------------------------------------------------
 
-    def _csv(self, operation: str, rows: Sequence[Row]) -> bytes:
-        identity = self.key_field if operation == "upsert" else "Id"
-        cells = [{**_cells(row.values), identity: _identity(row)} for row in rows]
-        names = list(dict.fromkeys((identity, *(name for row in cells for name in row))))
-        names = [identity] if operation == "delete" else names
-        text = io.StringIO()
-        writer = csv.DictWriter(text, names, restval="", extrasaction="ignore", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(cells)
-        return text.getvalue().encode()
+    def _revision(self, values: Mapping[str, Any]) -> str:
+        revision = values.get(self.revision_field)
+        return "" if revision is None else str(revision)
 
-    def _stamp(self, job: Job, row: Row) -> Stamp | None:
-        """What the row is known by; a delete needs no revision."""
-        revision = row.values.get(self.revision_field)
-        if revision is None and job.found and job.operation != "delete":
-            return None
-        return _identity(row), "" if revision is None else str(revision)
+    def _is_of(self, job: Job, row: Row, revision: str) -> bool:
+        """Whether a result speaks of what this row says; of a job found in the org, only where a revision proves it."""
+        mine = self._revision(row.values)
+        return mine == revision and (job.rows is not None or bool(mine) or job.operation == "delete")
 
-    def _stamp_of(self, job: Job, result: Mapping[str, str]) -> Stamp:
+    def _stamp_of(self, job: Job, result: Mapping[str, str]) -> tuple[str, str]:
         identity = result.get(self.key_field if job.operation == "upsert" else "Id") or ""
         return identity, (result.get(self.revision_field) or "").removesuffix(".0")
-
-
-def fits(row: Row) -> bool:
-    """Whether a row can be said in CSV: a text that reads as "clear this field" cannot."""
-    return not any(value in (CLEARED, "") for value in row.values.values())
-
-
-def _identity(row: Row) -> str:
-    return row.key if row.operation == "upsert" else row.id or ""
-
-
-def _cells(values: Mapping[str, Any]) -> dict[str, str]:
-    """Values as cells: a parent that is named by its key has a column `Contact__r.Key`."""
-    found: dict[str, str] = {}
-    for name, value in values.items():
-        if isinstance(value, dict):
-            found.update({f"{name}.{inner}": str(text) for inner, text in value.items()})
-        elif isinstance(value, bool):
-            found[name] = "true" if value else "false"
-        else:
-            found[name] = CLEARED if value is None else str(value)
-    return found
-
-
-def _jobs(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Rows in as many jobs as their size asks for."""
-    some: list[Row] = []
-    characters = 0
-    for row in rows:
-        if some and characters + row.size > JOB_CHARACTERS:
-            yield some
-            some, characters = [], 0
-        some.append(row)
-        characters += row.size
-    if some:
-        yield some
-
-
-def _results(body: bytes) -> Iterator[Mapping[str, str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), JOB_CHARACTERS))
-    return csv.DictReader(io.TextIOWrapper(io.BytesIO(body), "utf-8", newline=""))
-
-
-def _errors(text: str) -> Iterable[Mapping[str, Any]]:
-    """`CODE:message:fields --`, several separated by semicolons, as the refusals that REST would tell."""
-    code, _, rest = text.partition(":")
-    message, _, named = rest.removesuffix(" --").rpartition(":")
-    return [{"statusCode": code, "message": message, "fields": named.split()}]
 
 
 def _all(rows: Iterable[Row], error: RemoteError) -> list[RemoteError]:

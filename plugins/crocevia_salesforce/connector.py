@@ -75,8 +75,8 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, Re
                 self.clock.wait,
                 settings.key_field,
                 settings.revision_field,
+                settings.bulk_from,
             ),
-            bulk_from=settings.bulk_from,
             mirror=Mirror(self._schemas, self._reads) if settings.mirror == "task" else None,
             override_duplicates=settings.duplicate_rules == "override",
         )
@@ -131,6 +131,10 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, Re
     def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Living records by our key, from the org's own tables, 1,000 a call; an org without the package has no key."""
         return self._finder.keyed(object_name, self.settings.key_field, keys, fields)
+
+    def underway(self, object_name: str) -> timedelta | None:
+        """When to look again at the Bulk jobs of the object; None: none runs."""
+        return self._writes.bulk.underway(object_name)
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """Upsert by key, update and delete by id; contacts before what points to them."""

@@ -20,7 +20,7 @@ from crocevia.errors import (
 from crocevia.mapping import ObjectMapping, Reference
 from crocevia_salesforce import children, families
 from crocevia_salesforce.batches import Part, Row, calls, groups, parts, rows
-from crocevia_salesforce.bulk import Bulk, fits
+from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.mirror import Mirror
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.refusals import Circumstances, LostRaceError, of_row
@@ -49,7 +49,6 @@ class Writes:
         mappings: Whose order says what is written first, and whose references say what is locked.
         key_field: External id field of upserts; None: the org has none, and they are creates.
         bulk: The other road, for many rows.
-        bulk_from: Rows of one object and operation from which they go by it.
         mirror: Makes Tasks of interactions; None: none are wanted.
         override_duplicates: Whether alerts of duplicate rules are overridden.
     """
@@ -60,14 +59,13 @@ class Writes:
     mappings: Sequence[ObjectMapping]
     key_field: str | None
     bulk: Bulk
-    bulk_from: int
     override_duplicates: bool = False
     mirror: Mirror | None = None
 
     def write(self, batch: Sequence[Write]) -> list[Outcome]:
         """One outcome a write, in order. Raises the decision when no call got through at all."""
-        self.bulk.forget_done()
         todo = rows(batch)
+        self.bulk.forget_done(todo)
         everything = [*todo, *families.child_rows(todo, self.reads, self.key_field)]
         failures = self._make(everything)
         if lost := [row for row in everything if isinstance(row.outcome, LostRaceError)]:
@@ -89,20 +87,17 @@ class Writes:
         pending: list[Part] = []
         failures: list[RemoteError] = []
         for object_name, operation, members in groups(todo, self._ranks(), self._parents()):
-            many = len(members) >= self.bulk_from and operation != "create" and self.key_field is not None
-            in_bulk = [row for row in members if fits(row)] if many else []
-            if len(in_bulk) < self.bulk_from:
-                pending.extend(parts(object_name, operation, members))
-                continue
-            failures += self._call(pending)
-            pending = list(parts(object_name, operation, [row for row in members if not fits(row)]))
-            for row in in_bulk:
-                row.outcome = None
-            failures += self.bulk.write(object_name, operation, in_bulk)
-            self._look_at([row for row in in_bulk if isinstance(row.outcome, SchemaDriftError)])
-            if self.override_duplicates:  # a job has no header to say so
-                alerted = [row for row in in_bulk if isinstance(row.outcome, DuplicateError)]
-                pending.extend(parts(object_name, operation, alerted))
+            ready = _ready(members)
+            if len(ready) >= self.bulk.least and operation != "create" and self.key_field is not None:
+                failures += self._call(pending)
+                pending = []
+                failures += self.bulk.write(object_name, operation, ready)
+                self._look_at([row for row in ready if isinstance(row.outcome, SchemaDriftError)])
+            else:
+                self.bulk.hold(ready)
+            alerted = [row for row in ready if isinstance(row.outcome, DuplicateError)]  # a job has no header for it
+            left = [row for row in ready if row.outcome is None] + (alerted if self.override_duplicates else [])
+            pending.extend(parts(object_name, operation, left))
         return failures + self._call(pending)
 
     def _call(self, pending: list[Part]) -> list[RemoteError]:
@@ -247,6 +242,14 @@ class Writes:
                 f"{said}: {row.outcome.code}: a record it points to is not accessible, or of another type", **facts
             )
         return row.outcome
+
+
+def _ready(rows: Sequence[Row]) -> list[Row]:
+    """The rows that can be written now, without an outcome; what hangs on a row that failed shares its fate."""
+    for row in rows:
+        of_parent = None if row.parent is None else row.parent.outcome
+        row.outcome = of_parent if isinstance(of_parent, RemoteError) else None
+    return [row for row in rows if row.outcome is None]
 
 
 def _conflict(outcome: Outcome | None) -> Outcome | None:

@@ -70,9 +70,7 @@ def commit(store: Store, raws: Sequence[Raw]) -> None:
             append(connection, raws)
 
 
-def pending(
-    connection: Connection, name: str, kind: str, most: int, most_bytes: int | None = None
-) -> list[JournalRow]:
+def pending(connection: Connection, name: str, kind: str, most: int, most_bytes: int | None = None) -> list[JournalRow]:
     """The oldest raws of a connection that are not parsed yet: no more once they have so many bytes together."""
     found: list[JournalRow] = []
     size = 0

@@ -16,7 +16,7 @@ from crocevia.store.leases import Lease
 from crocevia.sync import lookup, pull
 from crocevia.sync.gate import READ
 from crocevia.sync.health import Health
-from crocevia.sync.intake import MOST_RAWS, take_in
+from crocevia.sync.intake import take_in
 from crocevia.sync.parking import give_up
 from crocevia.sync.push import Push
 from crocevia.sync.retire import Retire
@@ -94,6 +94,7 @@ class Lane:
         waits = [IDLE_S]
         if self.live.reads or isinstance(self.live.connector, Polls):
             waits.append(max(0.05, self._poll_at_s - now, self.live.gate.wait_s(READ)))
+        waits += [max(0.05, at - now) for at in self.live.underway.values()]
         if self._well_at_s > now:
             waits.append(self._well_at_s - now)
         return min(waits)
@@ -147,7 +148,7 @@ class Lane:
 
     def _work(self) -> bool:
         described = self.live.fitted or not self.live.reads  # until then, what a field cut off looks like an edit
-        more = described and take_in(self.world, self.live, self.lease) == MOST_RAWS
+        more = described and take_in(self.world, self.live, self.lease).more
         if self._paused() or self._well_at_s > self.world.clock.monotonic_s():
             return more
         trouble: tuple[str, str] | None = None
@@ -206,12 +207,13 @@ class Lane:
         if self.world.clock.monotonic_s() < self._poll_at_s or not self._may_read():
             return False
         more = pull.pull(self.world, self.live, self.lease)
-        self._poll_at_s = self.world.clock.monotonic_s() + self.live.options.poll_s
+        if not more:
+            self._poll_at_s = self.world.clock.monotonic_s() + self.live.options.poll_s
         return more
 
     def _take(self) -> bool:
         """Take in what was just read, so that what is written next knows of it; within bounds."""
-        return all(take_in(self.world, self.live, self.lease) == MOST_RAWS for _ in range(MOST_TAKES))
+        return all(take_in(self.world, self.live, self.lease).more for _ in range(MOST_TAKES))
 
     def _settle(self) -> bool:
         return self._may_read() and lookup.settle(self.world, self.live, self.lease) > 0

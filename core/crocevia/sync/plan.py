@@ -249,14 +249,14 @@ class Rehearsal:
         more, rows = True, 0
         while more:
             more = pull.pull(self.world, live)
-            while taken := take_in(self.world, live):
+            while taken := take_in(self.world, live).raws:
                 rows += taken
                 self._say(live, "pages and webhooks taken in", rows)
         return lookup.settle(self.world, live, None) > 0
 
     def _work(self, live: Live) -> bool:
         done = 0
-        while taken := take_in(self.world, live):
+        while taken := take_in(self.world, live).raws:
             done += taken
         done += Send(self.world, live).run()
         if live.writes:

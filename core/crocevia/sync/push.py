@@ -17,11 +17,12 @@ from crocevia.errors import (
     RemoteError,
     RetryableError,
     SchemaDriftError,
+    UnderwayError,
 )
 from crocevia.mapping.object import ObjectMapping
 from crocevia.model import Outcome, Write, Written
 from crocevia.store import bindings, connections, dead
-from crocevia.store.bindings import BindingRow
+from crocevia.store.bindings import BACKFILL, INTERACTIVE, LIVE, BindingRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
 from crocevia.store.leases import Lease, fence, sure
@@ -45,12 +46,13 @@ class Wanted:
 
 @frozen(kw_only=True)
 class Terms:
-    """What may be written now: so many records, by creating or by updating, nothing less urgent than `urgency`."""
+    """What may be written now: so many records, by creating or by updating, from one urgency to another."""
 
     most: int
     creating: bool
     updating: bool
     urgency: int
+    most_urgent: int = INTERACTIVE
 
 
 @define
@@ -68,6 +70,7 @@ class Push:
     down: RetryableError | None = field(default=None, init=False)
     _unfit: list[Unfit] = field(factory=list, init=False)
     _as_read: dict[int, BindingRow] = field(factory=dict, init=False)
+    _put_off: bool = field(default=False, init=False)
 
     def run(self, *, creating: bool) -> int:
         """Write what is wanted and due, profiles before interactions; return how many bindings were dealt with.
@@ -84,6 +87,9 @@ class Push:
             for mapping in self.live.mappings_of(of):
                 for terms in self._terms(mapping, creating=creating):
                     done += self._run_of(mapping, terms)
+                    if self._put_off:
+                        self._put_off = False
+                        done += self._run_of(mapping, evolve(terms, most_urgent=BACKFILL))
         return done
 
     def _terms(self, mapping: ObjectMapping, *, creating: bool) -> list[Terms]:
@@ -93,9 +99,10 @@ class Push:
             return []
         create, update = f"create {mapping.object}", f"update {mapping.object}"
         reading = gate.allows(READ) > NOTHING
+        most = LIVE if self._is_underway(mapping.object, writer, reading=reading) else BACKFILL
         allowed = {
-            create: gate.allows(create) if creating and (reading or mapping.of != "profile") else NOTHING,
-            update: gate.allows(update) if reading or self.live.options.guard != "read" else NOTHING,
+            create: min(most, gate.allows(create)) if creating and (reading or mapping.of != "profile") else NOTHING,
+            update: min(most, gate.allows(update)) if reading or self.live.options.guard != "read" else NOTHING,
         }
         open_ = [name for name, urgency in allowed.items() if urgency > NOTHING]
         if not any(map(gate.probing, open_)):
@@ -111,6 +118,18 @@ class Push:
             )
             for name in open_
         ]
+
+    def _is_underway(self, object_name: str, writer: WritesRecords, *, reading: bool) -> bool:
+        """Whether the vendor still works off a batch of the object: what can wait does so, the rest goes on."""
+        underway, clock = self.live.underway, self.world.clock
+        if object_name in underway and reading and clock.monotonic_s() >= underway[object_name]:
+            with self.live.gate.call(READ):
+                again = writer.underway(object_name)
+            if again is None:
+                del underway[object_name]
+            else:
+                underway[object_name] = clock.monotonic_s() + again.total_seconds()
+        return object_name in underway
 
     def _run_of(self, mapping: ObjectMapping, terms: Terms) -> int:
         writer = self.live.connector
@@ -145,8 +164,16 @@ class Push:
                 updating=terms.updating,
                 urgency=terms.urgency,
             )
+            rows = self._of_one_urgency(rows, terms)
             self._as_read = {row.id: evolve(row) for row in rows}
             return self._wanted(connection, mapping, rows) if rows else ([], [])
+
+    def _of_one_urgency(self, rows: list[BindingRow], terms: Terms) -> list[BindingRow]:
+        """What is urgent goes by itself: a batch with what can wait may become a job that takes hours."""
+        rows = [row for row in rows if row.urgency >= terms.most_urgent]
+        urgent = [row for row in rows if row.urgency < BACKFILL]
+        self._put_off = 0 < len(urgent) < len(rows)
+        return urgent or rows
 
     # --- what to write ----------------------------------------------------------------------------------------------
 
@@ -284,6 +311,8 @@ class Push:
         looks: list[tuple[BindingRow, RemoteError]] = []
         linked: set[int] = set()
         failure: RemoteError | None = None
+        if any(isinstance(outcome, UnderwayError) for outcome in outcomes):
+            self.live.underway[mapping.object] = 0.0
         for one, outcome in zip(wanted, outcomes, strict=True):
             row = one.row
             if isinstance(outcome, Written):
@@ -330,6 +359,9 @@ class Push:
         match taken.next:
             case "pause":
                 return error
+            case "retry" if isinstance(error, UnderwayError):
+                # what can wait is not read before it is done; the rest asks again by the clock
+                row.due_at = row.due_at if row.urgency < BACKFILL else 0
             case "retry":
                 return error if not taken.counts else None
             case "unknown":

@@ -27,6 +27,7 @@ from crocevia.errors import (
     SchemaDriftError,
     ThrottledError,
     UndeliverableError,
+    UnderwayError,
 )
 
 Next = Literal["retry", "pause", "dead", "gone", "look", "hold fields", "refuse", "unknown"]
@@ -56,6 +57,8 @@ def step(  # noqa: PLR0911 - one return a class of errors
         budget: Where a retry takes its token; an empty one makes it wait as long as the longest backoff.
     """
     match error:
+        case UnderwayError():
+            return Step("retry", error.after or timedelta(seconds=FIRST_S), counts=False)
         case ThrottledError():
             return Step("retry", max(error.after or timedelta(0), backoff(min(attempts, 4), rng)), counts=False)
         case RetryableError():

@@ -39,6 +39,7 @@ class Live:
         fitted: Whether that has happened.
         quarantined: Remote fields that drifted, by object; not read or written until described anew.
         gate: Where every call to the vendor goes through; the lane sets one up.
+        underway: Objects of which it works off a batch by itself, and when to ask whether it has, by the steady clock.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Live:
     fitted: bool = False
     quarantined: dict[str, set[str]] = field(factory=dict)
     gate: Gate = field(factory=Gate, repr=False)
+    underway: dict[str, float] = field(factory=dict)
 
     @property
     def kind(self) -> str:
