@@ -32,7 +32,7 @@ from crocevia_webchat import reading, session, text
 from crocevia_webchat.identity import proven
 from crocevia_webchat.session import Visitor
 from crocevia_webchat.settings import Settings
-from crocevia_webchat.widget import script
+from crocevia_webchat.script import script
 
 OLDEST = timedelta(days=7)
 """A message that waited in a browser without a network keeps its time, up to so long ago."""
@@ -61,9 +61,7 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
             else:
                 yield Finding(level="ok", what=f"pages of {origin}")
         if self.settings.previous_secret is not None:
-            do = (
-                "when it is removed, who has not been there since the change begins anew; identities signed with it end"
-            )
+            do = "when it is removed, who has not been there since the change begins anew, without his history"
             yield Finding(level="warning", what="previous_secret", do=do)
 
     # --- visitors ---------------------------------------------------------------------------------------------------
@@ -76,9 +74,7 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         """One call of the widget or an app."""
         match request.method, path:
             case "GET", "widget.js":
-                return script(
-                    self.settings.title, self.settings.colour, text.MOST_TEXT, request.headers.get("if-none-match")
-                )
+                return script(self.settings, request.headers.get("if-none-match", ""))
             case "POST", "session":
                 return self._session(_object(request), now)
             case "POST", "messages":
@@ -96,7 +92,7 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         return session.read(token, self.settings.secrets, self.settings.site, now)
 
     def _session(self, asked: Mapping[str, Any], now: datetime) -> Visit:
-        """Begin or renew a session; who proves for the first time who he is, or that he is called otherwise, is kept."""
+        """Begin or renew a session; whom the site tells of for the first time, or otherwise than before, is kept."""
         ours = self.settings
         signed = asked.get("identity")
         identity = None

@@ -57,7 +57,7 @@ def proven(text: str, secrets: tuple[Secret, ...], site: str, now: datetime, ske
     """Who a signed identity says somebody is.
 
     Raises:
-        SignatureError: it is not signed with a secret, has expired, lives too long, is of the future or of another site.
+        SignatureError: it is not signed with a secret, of another time or site, or lives too long.
     """
     claims = _claims(text, secrets)
     _check_times(claims, now.timestamp(), skew_s)

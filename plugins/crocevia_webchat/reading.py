@@ -1,7 +1,7 @@
 """What was kept of visitors' calls, as events.
 
-A raw is `{"events": [...]}`; each has `type` (`"message"`, `"identified"`, `"status"`), and what the server knew when it
-was posted: `site`, `visitor`, and `at` in milliseconds by the daemon's clock.
+A raw is `{"events": [...]}`; each has `type` (`"message"`, `"identified"`, `"status"`), and what the server knew
+when it was posted: `site`, `visitor`, and `at` in milliseconds by the daemon's clock.
 """
 
 from __future__ import annotations

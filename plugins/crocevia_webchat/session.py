@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import secrets
 from datetime import datetime, timedelta
+from typing import Any
 
 import jwt
 from attrs import evolve, frozen
@@ -18,6 +19,8 @@ ANONYMOUS_LIFE = timedelta(days=180)
 """Of a token since the visitor was here last: each session renews it."""
 KNOWN_LIFE = timedelta(hours=12)
 """Of the token of somebody who was identified: then, or at any new session, his identity is asked for again."""
+
+_OPTIONS: Any = {"verify_exp": False, "verify_sub": False}  # looked at by the clock that everything else goes by
 
 
 @frozen(kw_only=True)
@@ -39,7 +42,7 @@ def begin(visitor: Visitor | None, identity: Identity | None, site: str) -> Visi
     """Who somebody is who opens a session with what he had before, and with whom he proves to be now.
 
     A visitor who signs in stays the visitor he was, so that his lines stay. Who signs out, or signs in as somebody
-    else at the same browser, is another visitor. One who signs in with no token is the same on each of his devices, whatever the secret.
+    else at the same browser, is another visitor. One who signs in with no token is the same on each of his devices.
     """
     if identity is None:
         return visitor if visitor is not None and visitor.subject is None else Visitor(id=f"v{secrets.token_hex(16)}")
@@ -75,8 +78,7 @@ def read(token: str, keys: tuple[Secret, ...], site: str, now: datetime) -> Visi
     """
     for secret in keys if len(token) <= MOST_TEXT else ():
         try:
-            options = {"verify_exp": False, "verify_sub": False}
-            claims = jwt.decode(token, derive(secret, "visitor", site), algorithms=["HS256"], options=options)
+            claims = jwt.decode(token, derive(secret, "visitor", site), algorithms=["HS256"], options=_OPTIONS)
         except (jwt.PyJWTError, ValueError, RecursionError):
             continue
         if claims["exp"] <= now.timestamp():
