@@ -20,7 +20,8 @@ from crocevia.store.database import sqlite_module
 _MAIN_DB, _WAL = 0x100, 0x80000
 _METHODS = 19  # iVersion and 18 functions: sqlite3_io_methods, version 3 (https://sqlite.org/c3ref/io_methods.html)
 _SYNC = 5
-_OPEN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
+# The name is a pointer on purpose: SQLite keeps it, and what a c_char_p hands on is a copy that is gone soon after.
+_OPEN = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
 _FSYNC = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 
 
@@ -91,10 +92,10 @@ class Power:
         return {Path(path).name: content for path, content in self._durable.copy().items()}
 
     def _opening(self, own: Callable[..., int]) -> Callable[..., int]:
-        def open_file(vfs: int, name: bytes | None, file: int, flags: int, out: int | None) -> int:
+        def open_file(vfs: int, name: int | None, file: int, flags: int, out: int | None) -> int:
             code = own(vfs, name, file, flags, out)
             if code == 0 and name and flags & (_MAIN_DB | _WAL):
-                path = os.fsdecode(name)
+                path = os.fsdecode(ctypes.string_at(name))
                 self._files[file] = path
                 # one handle for all the time: closing a handle of a file gives up this process's locks on it
                 self._handles.setdefault(path, os.open(path, os.O_RDONLY))
