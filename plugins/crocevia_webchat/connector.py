@@ -30,9 +30,9 @@ from crocevia import (
 from crocevia.errors import MalformedError, SignatureError, UndeliverableError
 from crocevia_webchat import reading, session, text
 from crocevia_webchat.identity import proven
+from crocevia_webchat.script import script
 from crocevia_webchat.session import Visitor
 from crocevia_webchat.settings import Settings
-from crocevia_webchat.script import script
 
 OLDEST = timedelta(days=7)
 """A message that waited in a browser without a network keeps its time, up to so long ago."""

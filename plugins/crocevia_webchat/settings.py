@@ -18,7 +18,7 @@ _ORIGIN = re.compile(r"https?://(\[[0-9a-f:]+\]|[a-z0-9.-]+)(:\d{1,5})?")
 _COLOUR = re.compile(r"#[0-9a-f]{6}", re.IGNORECASE)
 
 
-def _long(_: object, attribute: Any, value: Secret | None) -> None:
+def _long(_: object, attribute: Any, value: Any) -> None:
     if value is not None and len(value.reveal().encode()) < LEAST_SECRET:
         raise ConfigError(f"{attribute.name}: expected at least {LEAST_SECRET} characters, got fewer")
 

@@ -35,7 +35,7 @@ class Waiting:
 
     def __init__(self, look: Look, every_s: float = LOOK_EVERY_S, most: int = MOST_WAITING) -> None:
         self._look = look
-        self._every_s = every_s
+        self.every_s = every_s
         self._most = most
         self._waiters: dict[str, list[_Waiter]] = {}
         self._count = 0
@@ -83,7 +83,7 @@ class Waiting:
         loop = asyncio.get_running_loop()
         try:
             while self._waiters:
-                await asyncio.sleep(self._every_s)
+                await asyncio.sleep(self.every_s)
                 conversations = list(self._waiters)
                 if not conversations:
                     return
