@@ -160,7 +160,7 @@ def _attachments(said: Fields) -> Iterator[Attachment]:
             named += 1
             yield Attachment(kind=_kind(mime_type), key=url.rpartition("/")[2], url=url, mime_type=mime_type)
     if named < told:  # the API's list only counts them
-        yield Attachment(kind="document", key=f"{_sid(said)}/Media", detail=f"{told - named} files at Twilio")
+        yield Attachment(kind="document", key=f"{_sid(said)}/Media", detail=f"files at Twilio: {told - named}")
     if "Latitude" in said and "Longitude" in said:
         place = said.get("Label") or said.get("Address")
         yield Attachment(kind="location", name=place, detail=f"{said['Latitude']},{said['Longitude']}")
