@@ -34,10 +34,12 @@ class Lens(ABC):
     Attributes:
         direction: `"both"`; `"to crm"` is never read back; `"from crm"` is never written.
         limits: `{remote field: longest text}` from `describe()`; part of the lens, so that law 1 holds over truncation.
+        optional: Whether a CRM may be without its remote fields: it is left out there, and everything else goes on.
         is_set: Whether its value is a set of elements, merged element by element.
     """
 
     direction: LensDirection = "both"
+    optional: bool = False
     limits: Mapping[str, int] = attrs.field(factory=dict)
 
     @property

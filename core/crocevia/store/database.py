@@ -136,6 +136,8 @@ class Store:
         if self._own is None:
             self._own = self._writer.raw_connection()
             self._own.detach()  # from the pool, which has room for one
+            driver: Any = self._own.dbapi_connection
+            driver.execute("PRAGMA cache_size = -4096")  # it only appends
         return self._own.dbapi_connection
 
     @contextmanager
