@@ -151,8 +151,8 @@ SUBCODES: dict[int, Decision] = {
     2018109: _rejected("the file is larger than Meta takes: send a smaller one"),
     2018278: _CLOSED,
 }
-"""What a subcode decides, whatever the code: of messages, Meta says with "no permission" (10, 200) also that somebody is
-away or the window closed.
+"""What a subcode decides, whatever the code: with "no permission" (10, 200) Meta says also that somebody is away, or
+that the window is closed.
 
 Source: https://developers.facebook.com/documentation/business-messaging/messenger-platform/error-codes (2026-03-18).
 """

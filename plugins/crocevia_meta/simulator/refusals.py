@@ -48,3 +48,17 @@ class Refusal(Exception):  # noqa: N818 - an answer of the protocol, not an erro
         if self.subcode is not None:
             error["error_subcode"] = self.subcode
         return {"error": error}
+
+
+def only(node: object, names: set[str] | frozenset[str], where: str) -> None:
+    """Refuse what is no object, or has a key that is not documented."""
+    if not isinstance(node, dict):
+        raise Refusal(100, f"{where} must be an object")
+    for name in sorted(node.keys() - names):
+        raise Refusal(100, f'Unexpected key "{name}" on {where}')
+
+
+def length(value: object, least: int, most: int, where: str) -> None:
+    """Refuse what is no text of so many characters."""
+    if not isinstance(value, str) or not least <= len(value) <= most:
+        raise Refusal(100, f"Param {where} must be a text of {least} to {most} characters")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crocevia_meta.simulator.refusals import Refusal
+from crocevia_meta.simulator import interactive
+from crocevia_meta.simulator.refusals import Refusal, length, only
 
 _COMMON = frozenset(
     {"messaging_product", "recipient_type", "to", "recipient", "type", "context", "biz_opaque_callback_data"}
@@ -53,7 +54,7 @@ def message(body: object, templates: Mapping[tuple[str, str], int], has_media: C
     type_ = body.get("type", "text")
     if type_ not in _OTHERS and type_ not in _MEDIA:
         raise Refusal(131009, f"Param type must be one of {sorted([*_OTHERS, *_MEDIA])}")
-    _only(body, _COMMON | {type_}, "the message")
+    only(body, _COMMON | {type_}, "the message")
     _callback(body)
     content = body.get(type_)
     if not isinstance(content, dict):
@@ -62,13 +63,15 @@ def message(body: object, templates: Mapping[tuple[str, str], int], has_media: C
         _media(content, type_, has_media)
     else:
         needed, optional = _OTHERS[type_]
-        _only(content, needed | optional, type_)
+        only(content, needed | optional, type_)
         for name in sorted(needed - content.keys()):
             raise Refusal(131008, f"The parameter {type_}['{name}'] is required")
     if type_ == "text":
-        _length(content["body"], 1, MAX_TEXT, "text['body']")
+        length(content["body"], 1, MAX_TEXT, "text['body']")
     if type_ == "template":
         _template(content, templates)
+    if type_ == "interactive":
+        interactive.check(content)
     return {**body, "type": type_}
 
 
@@ -84,15 +87,15 @@ def _recipient(body: Mapping[str, Any]) -> None:
 
 def _callback(body: Mapping[str, Any]) -> None:
     if "biz_opaque_callback_data" in body:
-        _length(body["biz_opaque_callback_data"], 1, MAX_CALLBACK, "biz_opaque_callback_data")
+        length(body["biz_opaque_callback_data"], 1, MAX_CALLBACK, "biz_opaque_callback_data")
     context = body.get("context", {"message_id": "?"})
     if not isinstance(context, dict) or not isinstance(context.get("message_id"), str):
         raise Refusal(131009, "context['message_id'] must be a message id")
-    _only(context, {"message_id"}, "context")
+    only(context, {"message_id"}, "context")
 
 
 def _media(content: Mapping[str, Any], type_: str, has_media: Callable[[str], bool]) -> None:
-    _only(content, _MEDIA[type_], type_)
+    only(content, _MEDIA[type_], type_)
     if ("id" in content) == ("link" in content):
         raise Refusal(131008, f"{type_} needs either id or link")
     if "id" in content and not (isinstance(content["id"], str) and has_media(content["id"])):
@@ -100,7 +103,7 @@ def _media(content: Mapping[str, Any], type_: str, has_media: Callable[[str], bo
     if "link" in content and not str(content["link"]).startswith(("http://", "https://")):
         raise Refusal(131009, f"{type_}['link'] must be a URL")
     if "caption" in content:
-        _length(content["caption"], 1, MAX_CAPTION, f"{type_}['caption']")
+        length(content["caption"], 1, MAX_CAPTION, f"{type_}['caption']")
 
 
 def _template(content: Mapping[str, Any], templates: Mapping[tuple[str, str], int]) -> None:
@@ -111,20 +114,8 @@ def _template(content: Mapping[str, Any], templates: Mapping[tuple[str, str], in
         raise Refusal(132001, f"There is no template {content['name']!r} in {code!r}")
     given = 0
     for component in content.get("components", ()):
-        _only(component, {"type", "parameters", "sub_type", "index"}, "a template's component")
+        only(component, {"type", "parameters", "sub_type", "index"}, "a template's component")
         if component.get("type") == "body":
             given = len(component.get("parameters", ()))
     if given != expected:
         raise Refusal(132000, f"body: number of localizable_params ({given}) does not match ({expected})")
-
-
-def _only(node: object, names: set[str] | frozenset[str], where: str) -> None:
-    if not isinstance(node, dict):
-        raise Refusal(100, f"{where} must be an object")
-    for name in sorted(node.keys() - names):
-        raise Refusal(100, f'Unexpected key "{name}" on {where}')
-
-
-def _length(value: object, least: int, most: int, where: str) -> None:
-    if not isinstance(value, str) or not least <= len(value) <= most:
-        raise Refusal(100, f"Param {where} must be a text of {least} to {most} characters")

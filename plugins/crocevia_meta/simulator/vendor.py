@@ -251,4 +251,6 @@ def reply_text(message: Mapping[str, Any]) -> str | None:
     content = message.get(message["type"])
     if not isinstance(content, dict):
         return None
+    if message["type"] == "interactive":
+        return (content.get("body") or {}).get("text")
     return content.get("body") if message["type"] == "text" else content.get("caption")

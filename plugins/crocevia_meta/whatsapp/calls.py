@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Literal
 
-from crocevia import Event, Ignored, InteractionSeen
+from crocevia import Event, Ignored, InteractionCompleted, InteractionSeen
 from crocevia_meta.envelope import Leaf
 from crocevia_meta.node import (
     Node,
@@ -36,7 +37,7 @@ def called(leaf: Leaf, number: Number) -> Event:
     us = number.party()
     duration = call.get("duration")
     seconds = duration if isinstance(duration, int) and 0 <= duration < 1_000_000 else 0
-    outcome = optional_text(call, "status")
+    failed = optional_text(call, "status") == "FAILED"
     return InteractionSeen(
         key=required_text(call, "id"),
         author=us if by_us else customer,
@@ -45,8 +46,28 @@ def called(leaf: Leaf, number: Number) -> Event:
         direction="outbound" if by_us else "inbound",
         kind="call",
         conversation=number.conversation(customer),
-        subject=outcome.lower() if outcome else None,
         duration=timedelta(seconds=seconds) if seconds else None,
-        status="failed" if by_us and outcome == "FAILED" else None,
+        outcome=_outcome(answered=bool(seconds or call.get("start_time")), failed=failed, by_us=by_us),
+        status="failed" if by_us and failed else None,
         leaf=leaf.pointer,
     )
+
+
+def _outcome(*, answered: bool, failed: bool, by_us: bool) -> Literal["answered", "missed", "failed"]:
+    """How it ended: only a call that was picked up has a start and a length.
+
+    A customer's call that failed rang here, and nobody had it: for us it is one that was missed.
+    """
+    if answered:
+        return "answered"
+    return "failed" if failed and by_us else "missed"
+
+
+def progressed(leaf: Leaf, of: str, status: str) -> Event:
+    """One of `statuses` of type `call`: how a call of ours fares at the customer's."""
+    if status == "REJECTED":
+        at = required_time(leaf.node)
+        return InteractionCompleted(key=f"{of}:rejected", of=of, at=at, outcome="rejected", leaf=leaf.pointer)
+    if status in ("RINGING", "ACCEPTED"):
+        return Ignored(reason="progress of a call, told whole when it ends", leaf=leaf.pointer)
+    raise UnreadableError(f"call status {label(status)}")

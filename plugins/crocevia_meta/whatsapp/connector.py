@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from typing import ClassVar
 
 from crocevia import (
+    Attachment,
     Capabilities,
     Connector,
     Event,
     Finding,
+    HoldsMedia,
+    MediaSource,
     Message,
     ParseContext,
     Raw,
     Receipt,
     SendsMessages,
 )
-from crocevia.errors import AuthError, OutcomeUnknownError, RemoteError
-from crocevia_meta.graph import GRAPH_URL, refusal
-from crocevia_meta.node import optional_id, optional_nodes
+from crocevia.errors import GoneError, OutcomeUnknownError
+from crocevia_meta.account import GraphAccount
+from crocevia_meta.graph import GRAPH_URL
+from crocevia_meta.node import optional_id, optional_nodes, optional_text
 from crocevia_meta.webhooks import MetaWebhooks
-from crocevia_meta.whatsapp import outgoing, reading
+from crocevia_meta.whatsapp import files, outgoing, reading
 from crocevia_meta.whatsapp.parties import split_conversation
 from crocevia_meta.whatsapp.settings import Settings
 
 _CHECKED_FIELDS = "display_phone_number,verified_name,quality_rating,code_verification_status,platform_type"
 
 
-class WhatsApp(Connector[Settings], MetaWebhooks, SendsMessages):
-    """WhatsApp Business Platform, Cloud API (Graph API v23.0): every update in; text, templates and media out.
+class WhatsApp(GraphAccount, Connector[Settings], MetaWebhooks, SendsMessages, HoldsMedia):
+    """WhatsApp Business Platform, Cloud API (Graph API v23.0): every update in; text, choices, templates and media out.
 
     An interaction's key is the message's `wamid`. A reaction is an interaction of its own that names the message it
     is about; taking it back is another, with an empty text: Meta tells the message, never the reaction it undoes.
@@ -37,10 +42,9 @@ class WhatsApp(Connector[Settings], MetaWebhooks, SendsMessages):
     kind = "whatsapp"
     base_url = GRAPH_URL
     leaf_paths = reading.LEAF_PATHS
-
-    def authorise(self) -> Mapping[str, str]:
-        """The access token, with every call."""
-        return {"Authorization": f"Bearer {self.settings.access_token.reveal()}"}
+    verified_against = "specification"
+    media_lifetime: ClassVar[timedelta | None] = timedelta(days=7)
+    """Of the ids in webhooks. Source: .../whatsapp/business-phone-numbers/media (2026-06-16)."""
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """One event, or one ignored or unrecognised, for each leaf; a broken leaf harms no other."""
@@ -61,23 +65,36 @@ class WhatsApp(Connector[Settings], MetaWebhooks, SendsMessages):
     def send(self, message: Message) -> Receipt:
         """Send one message, from the number that the conversation is with."""
         number, _ = split_conversation(message.conversation or "")
-        path = f"/{self.settings.graph_version}/{number or self.settings.phone_number_id}/messages"
-        answer = self.http.request("POST", path, json=outgoing.body(message))
-        if not answer.ok:
-            raise refusal(self.http, answer, what=f"message {message.id}")
-        sent = answer.json()
-        accepted = optional_nodes(sent, "messages") if isinstance(sent, dict) else []
+        sent = self.call(
+            "POST",
+            f"/{number or self.settings.phone_number_id}/messages",
+            what=f"message {message.id}",
+            json=outgoing.body(message, list_button=self.settings.list_button),
+        )
+        accepted = optional_nodes(sent, "messages")
         key = optional_id(accepted[0], "id") if accepted else None
         if key is None:
             raise OutcomeUnknownError(
-                f"{self.connection}: message {message.id} was answered {answer.status} without an id; its status tells",
-                status=answer.status,
+                f"{self.connection}: message {message.id} was taken without an id; its status tells", status=200
             )
         return Receipt(key=key, conversation=message.conversation)
 
+    def media(self, attachment: Attachment) -> MediaSource:
+        """A URL that lives for five minutes, and wants our token.
+
+        Source: .../whatsapp/business-phone-numbers/media (2026-06-16).
+        """
+        if attachment.kind not in files.KINDS or not attachment.key:
+            raise GoneError(f"{self.connection}: an attachment of kind {attachment.kind!r} is no file")
+        told = self.call("GET", f"/{attachment.key}", what=f"file {attachment.key}", ours=False)
+        url = optional_text(told, "url")
+        if not url:
+            raise GoneError(f"{self.connection}: file {attachment.key} has no URL any more")
+        return MediaSource(url=url, headers=self.authorise())
+
     def check(self) -> Iterator[Finding]:
         """Ask the Graph API for the number, and whether the account sends its webhooks to an app."""
-        number = self._asked("number", f"/{self.settings.phone_number_id}", {"fields": _CHECKED_FIELDS})
+        number = self.asked("number", f"/{self.settings.phone_number_id}", fields=_CHECKED_FIELDS)
         if isinstance(number, Finding):
             yield number
             return
@@ -89,26 +106,4 @@ class WhatsApp(Connector[Settings], MetaWebhooks, SendsMessages):
         if number.get("code_verification_status") not in (None, "VERIFIED"):
             yield Finding(level="problem", what="verification", do="verify the number in WhatsApp Manager")
         if self.settings.business_account_id:
-            yield self._subscription(self.settings.business_account_id)
-
-    def _subscription(self, account: str) -> Finding:
-        apps = self._asked("webhooks", f"/{account}/subscribed_apps", {})
-        if isinstance(apps, Finding):
-            return apps
-        if apps.get("data"):
-            return Finding(level="ok", what="webhooks")
-        do = f"no app is subscribed to account {account}: POST /{account}/subscribed_apps, or use the App dashboard"
-        return Finding(level="problem", what="webhooks", do=do)
-
-    def _asked(self, what: str, path: str, params: Mapping[str, str]) -> Mapping[str, Any] | Finding:
-        """The object at `path`, or what is wrong."""
-        try:
-            answer = self.http.request("GET", f"/{self.settings.graph_version}{path}", params=params)
-            if answer.ok:
-                found = answer.json()
-                return found if isinstance(found, dict) else {}
-            raise refusal(self.http, answer, what=f"the {what} at {path}")
-        except AuthError as error:
-            return Finding(level="problem", what="access_token", do=str(error))
-        except RemoteError as error:
-            return Finding(level="problem", what=what, do=str(error))
+            yield self.subscription(f"/{self.settings.business_account_id}")

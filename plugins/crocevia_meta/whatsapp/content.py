@@ -112,7 +112,8 @@ def _card(card: Node) -> Attachment:
 
 
 def _button(message: Node, type_: str) -> Content:
-    return Content(required_text(required_node(message, type_), "text"))
+    button = required_node(message, type_)
+    return Content(required_text(button, "text"), _choice(optional_text(button, "payload")))
 
 
 def _interactive(message: Node, type_: str) -> Content:
@@ -120,7 +121,8 @@ def _interactive(message: Node, type_: str) -> Content:
     kind = required_text(interactive, "type")
     match kind:
         case "button_reply" | "list_reply":
-            return Content(required_text(required_node(interactive, kind), "title"))
+            chosen = required_node(interactive, kind)
+            return Content(required_text(chosen, "title"), _choice(optional_id(chosen, "id")))
         case "nfm_reply":
             return _form(required_node(interactive, kind))
         case "call_permission_reply":
@@ -128,6 +130,11 @@ def _interactive(message: Node, type_: str) -> Content:
             return Content(f"Call permission: {response}", kind="notice")
         case _:
             raise UnreadableError(f"interactive type {label(kind)}")
+
+
+def _choice(payload: str | None) -> tuple[Attachment, ...]:
+    """What stands behind the choice that was pressed; the text is its title."""
+    return (Attachment(kind="choice", detail=payload),) if payload else ()
 
 
 def _form(reply: Node) -> Content:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from crocevia import Event, Ignored, InteractionSeen, Unrecognised
+from crocevia import ConsentReported, Event, Ignored, Unrecognised
 from crocevia_meta.envelope import Leaf
-from crocevia_meta.node import Node, label, optional_id, optional_text, required_text, required_time
+from crocevia_meta.node import Node, UnreadableError, label, optional_id, optional_text, required_text, required_time
 from crocevia_meta.whatsapp.content import error_text
 from crocevia_meta.whatsapp.parties import Number
 
@@ -54,19 +54,24 @@ def bare(leaf: Leaf) -> Event:
 
 
 def preferred(leaf: Leaf, number: Number) -> Event:
-    """One of `user_preferences`: the customer stops or resumes marketing messages. It has no id of its own."""
+    """One of `user_preferences`: the customer stops or resumes marketing messages. It has no id of its own.
+
+    Source: .../whatsapp/webhooks/reference/user_preferences (2026-05): `stop` and `resume`.
+    """
     preference: Node = leaf.node
     address = optional_id(preference, "wa_id") or optional_id(preference, "user_id")
     customer = number.customer(address, optional_id(preference, "user_id"))
     value, at = required_text(preference, "value"), required_time(preference)
-    category = optional_text(preference, "category") or "messages"
-    return InteractionSeen(
+    category = optional_text(preference, "category") or "marketing_messages"
+    if value not in ("stop", "resume") or category != "marketing_messages":
+        raise UnreadableError(f"preference {label(value)} of {label(category)}")
+    return ConsentReported(
         key=f"preference:{customer.points[0].value}:{category}:{value}:{int(at.timestamp())}",
-        author=customer,
+        party=customer,
         at=at,
-        kind="notice",
-        conversation=number.conversation(customer),
-        text=optional_text(preference, "detail") or f"{category}: {value}",
+        granted=value == "resume",
+        purpose="marketing",
+        evidence=f"{category} {value}",
         leaf=leaf.pointer,
     )
 

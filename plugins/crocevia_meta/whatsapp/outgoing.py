@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from crocevia import Attachment, Capabilities, Message, Template
+from crocevia import Attachment, Capabilities, Message
 from crocevia.errors import RejectedError, UndeliverableError
+from crocevia_meta.whatsapp import choices, files, templates
 from crocevia_meta.whatsapp.parties import GROUP, split_conversation
 
 _MB = 1024 * 1024
@@ -34,6 +35,8 @@ CAPABILITIES = Capabilities(
         **dict.fromkeys(("video/mp4", "video/3gpp"), 16 * _MB),
         **dict.fromkeys(_OFFICE, 100 * _MB),
     },
+    buttons=10,
+    button_text=20,
     reply_window=timedelta(hours=24),
     templates=True,
     idempotent_send=False,
@@ -44,12 +47,12 @@ CAPABILITIES = Capabilities(
 MAX_CAPTION = 1024
 """Characters under an image, video or document. Source: .../whatsapp/messages/image-messages (2026-05)."""
 
-_CAPTIONED = frozenset({"image", "video", "document"})
-_KINDS = {"voice": "audio", **{kind: kind for kind in ("audio", "image", "video", "document", "sticker")}}
 
-
-def body(message: Message) -> dict[str, Any]:
+def body(message: Message, *, list_button: str = "…") -> dict[str, Any]:
     """The JSON of one message.
+
+    Args:
+        list_button: On the button that opens a list of choices.
 
     `biz_opaque_callback_data` brings our id back with every status, so that a send whose answer was lost is settled.
 
@@ -57,7 +60,7 @@ def body(message: Message) -> dict[str, Any]:
         RejectedError: it is something that one message cannot hold.
         UndeliverableError: the address is none of WhatsApp's.
     """
-    content = dict(_content(message))
+    content = dict(_content(message, list_button))
     sent = {"messaging_product": "whatsapp", **_recipient(message), **content}
     if message.in_reply_to:
         sent["context"] = {"message_id": message.in_reply_to}
@@ -78,13 +81,16 @@ def _recipient(message: Message) -> dict[str, str]:
     raise UndeliverableError(f"message {message.id}: WhatsApp reaches a phone or a user id, not a {message.to.kind}")
 
 
-def _content(message: Message) -> Iterator[tuple[str, Any]]:
+def _content(message: Message, list_button: str) -> Iterator[tuple[str, Any]]:
+    if len(message.attachments) > 1:
+        raise RejectedError(f"message {message.id}: WhatsApp takes one attachment a message; send them one by one")
     if message.template:
         yield "type", "template"
-        yield "template", _template(message.template)
+        yield "template", templates.sent(message.template, message.id)
+    elif message.buttons:
+        yield "type", "interactive"
+        yield "interactive", choices.offered(message, list_button)
     elif message.attachments:
-        if len(message.attachments) > 1:
-            raise RejectedError(f"message {message.id}: WhatsApp takes one attachment a message; send them one by one")
         yield from _media(message, message.attachments[0])
     elif message.text:
         yield "type", "text"
@@ -93,28 +99,12 @@ def _content(message: Message) -> Iterator[tuple[str, Any]]:
         raise RejectedError(f"message {message.id} is empty: give it a text, a template or an attachment")
 
 
-def _template(template: Template) -> dict[str, Any]:
-    """A template with its body's parameters. Meta's language codes have an underscore (`en_US`)."""
-    named: dict[str, Any] = {"name": template.name, "language": {"code": template.language.replace("-", "_")}}
-    if template.parameters:
-        values = [{"type": "text", "text": parameter} for parameter in template.parameters]
-        named["components"] = [{"type": "body", "parameters": values}]
-    return named
-
-
 def _media(message: Message, attachment: Attachment) -> Iterator[tuple[str, Any]]:
-    kind = _KINDS.get(attachment.kind)
-    if kind is None:
-        raise RejectedError(f"message {message.id}: WhatsApp has no attachment of kind {attachment.kind!r}")
-    if not attachment.key and not attachment.url:
-        raise RejectedError(f"message {message.id}: its attachment has neither a media id nor a URL")
-    media: dict[str, Any] = {"id": attachment.key} if attachment.key else {"link": attachment.url}
+    kind, media = files.referred(attachment, message.id)
     if message.text:
-        if kind not in _CAPTIONED or len(message.text) > MAX_CAPTION:
+        if kind not in files.CAPTIONED or len(message.text) > MAX_CAPTION:
             raise RejectedError(f"message {message.id}: its text does not fit under the {kind}; send it by itself")
         media["caption"] = message.text
-    if kind == "document" and attachment.name:
-        media["filename"] = attachment.name
     if attachment.kind == "voice":
         media["voice"] = True
     yield "type", kind

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen, validators
 
 from crocevia import Secret
 from crocevia_meta.graph import GRAPH_URL, GRAPH_VERSION
@@ -19,6 +19,7 @@ class Settings:
         access_token: Of a system user with `whatsapp_business_messaging`; the dashboard's own lasts a day.
         verify_token: A text of your own, the same in the App dashboard's webhook settings.
         business_account_id: The WhatsApp Business Account; given, `check` looks whether it sends webhooks to an app.
+        list_button: On the button that opens a list of more than three choices; at most 20 characters.
         graph_version: Pinned: a version lives about two years.
         base_url: Elsewhere in tests only.
     """
@@ -28,5 +29,6 @@ class Settings:
     access_token: Secret
     verify_token: Secret
     business_account_id: str | None = None
+    list_button: str = field(default="…", validator=validators.max_len(20))
     graph_version: str = GRAPH_VERSION
     base_url: str = GRAPH_URL

@@ -14,6 +14,7 @@ from crocevia_meta.node import (
     required_text,
     required_time,
 )
+from crocevia_meta.whatsapp import calls
 from crocevia_meta.whatsapp.content import error_text
 from crocevia_meta.whatsapp.parties import Number
 
@@ -28,11 +29,13 @@ def reported(leaf: Leaf, number: Number) -> Event:
     """
     status: Node = leaf.node
     about = optional_text(status, "type") or "message"
-    if about in ("call", "payment"):
-        required_text(status, "status")
-        return Ignored(reason=f"progress of a {about}, told whole elsewhere", leaf=leaf.pointer)
     name = required_text(status, "status")
-    of, at = required_text(status, "id"), required_time(status)
+    if about == "payment":
+        return Ignored(reason="progress of a payment, told whole elsewhere", leaf=leaf.pointer)
+    of = required_text(status, "id")
+    if about == "call":
+        return calls.progressed(leaf, of, name)
+    at = required_time(status)
     if name == "deleted":
         return InteractionRemoved(key=f"{of}:deleted", of=of, at=at, leaf=leaf.pointer)
     if name == "warning":

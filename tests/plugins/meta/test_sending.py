@@ -11,6 +11,7 @@ from requests.adapters import BaseAdapter
 from crocevia import Attachment, ContactPoint, Http, Message, Receipt, Secret, Template
 from crocevia.errors import (
     AuthError,
+    OptedOutError,
     OutcomeUnknownError,
     RejectedError,
     RemoteError,
@@ -186,7 +187,7 @@ def test_a_reply_goes_out_on_the_number_that_the_customer_wrote_to() -> None:
     [
         (400, error(131047), UndeliverableError),
         (400, error(131026), UndeliverableError),
-        (400, error(131050), UndeliverableError),
+        (400, error(131050), OptedOutError),
         (429, error(130429), ThrottledError),
         (400, error(131056), RetryableError),
         (400, error(80007), ThrottledError),
@@ -281,7 +282,7 @@ def test_check_says_that_the_number_is_not_there(vendor: RunningVendor) -> None:
     )
     (finding,) = WhatsApp(wrong).check()
     assert finding.level == "problem"
-    assert "phone_number_id" in finding.do
+    assert "check its id in the settings" in finding.do
 
 
 def test_check_says_that_no_app_is_subscribed(vendor: RunningVendor, connected: WhatsApp) -> None:
