@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from email.message import Message as Mime
 from email.parser import BytesParser
+from typing import Literal
 from urllib.parse import quote, unquote
 
 from attrs import frozen
@@ -72,13 +73,8 @@ def _delivery(blocks: list[Head], original: str | None, at: datetime, mine: Mine
     if action == "failed":
         said = " ".join(told.first("diagnostic-code").partition(";")[2].split()) or "undeliverable"
         detail = f"{told.word('status')}: {said}"[:_LONGEST_DETAIL]
-    return StatusReported(
-        of=original,
-        status=action,
-        at=at,
-        detail=detail,
-        callback=mine.message_id(original),  # type: ignore[arg-type]  # one of two
-    )
+    status: Literal["failed", "delivered"] = "failed" if action == "failed" else "delivered"
+    return StatusReported(of=original, status=status, at=at, detail=detail, callback=mine.message_id(original))
 
 
 def _disposition(blocks: list[Head], at: datetime, mine: Mine) -> Event:
