@@ -82,7 +82,8 @@ def recognise(batch: Batch, told: Sequence[tuple[InteractionRow, Party, int]]) -
         elif profile is not was:
             batch.review_identity(profile, [was.uid], "the channel says that both made one interaction")
         learn(batch, profile, party, at)
-        if deserve.reachable(profile):
+        private = said.points and not row.detail.get("public")  # as if it had been said with the touch
+        if private or deserve.reachable(profile):
             batch.deserve(profile)
         _show(batch, row, said)
 
