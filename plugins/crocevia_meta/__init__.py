@@ -24,11 +24,17 @@ def crocevia_register_connectors() -> list[type[Connector[Any]]]:
 
 @hookimpl
 def crocevia_register_simulators() -> Mapping[str, Callable[[Sequence[str]], int | None]]:
-    """A simulated WhatsApp Cloud API with customers to play."""
-    return {"whatsapp": _simulate}
+    """A simulated WhatsApp, and a simulated page with its Instagram account, with customers to play."""
+    return {"whatsapp": _simulate, "meta_page": _simulate_page}
 
 
 def _simulate(arguments: Sequence[str]) -> int:
     from crocevia_meta.simulator.__main__ import main  # noqa: PLC0415 - a daemon never needs the simulator
+
+    return main(list(arguments))
+
+
+def _simulate_page(arguments: Sequence[str]) -> int:
+    from crocevia_meta.simulator.social.__main__ import main  # noqa: PLC0415 - a daemon never needs the simulator
 
     return main(list(arguments))
