@@ -31,7 +31,8 @@ from crocevia.web.throttle import Throttle
 from crocevia.web.waiting import Waiting
 
 PREFIX = "/chat/"
-MOST_BODY_BYTES = 16 << 10
+MOST_BODY_BYTES = 64 << 10
+"""Room for a text of some thousand characters however its JSON spells them."""
 LONGEST_WAIT_S = 25.0
 """Shorter than what proxies allow an answer by default (nginx and others: 60 s)."""
 _HEADERS = {
