@@ -42,15 +42,15 @@ class SmsSettings(AccountSettings):
             number that the customer wrote to.
         messaging_service_sid: `MG...`: a Messaging Service chooses the sender instead.
         mms: Whether files can be sent from these numbers; outside of the United States and Canada they cannot.
-        stop_words: What customers write who want no more messages, where Twilio does not mark it.
-        start_words: What they write to have them again.
+        opt_out_words: What customers write who want no more messages, where Twilio does not mark it.
+        opt_in_words: What they write to have them again.
     """
 
     sender: str | None = None
     messaging_service_sid: str | None = None
     mms: bool = False
-    stop_words: tuple[str, ...] = field(default=STOP_WORDS)
-    start_words: tuple[str, ...] = field(default=START_WORDS)
+    opt_out_words: tuple[str, ...] = field(default=STOP_WORDS)
+    opt_in_words: tuple[str, ...] = field(default=START_WORDS)
 
 
 class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
@@ -74,7 +74,7 @@ class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
     @property
     def _words(self) -> sms_reading.Words:
         upper = [
-            frozenset(word.upper() for word in words) for words in (self.settings.stop_words, self.settings.start_words)
+            frozenset(word.upper() for word in words) for words in (self.settings.opt_out_words, self.settings.opt_in_words)
         ]
         return sms_reading.Words(stop=upper[0], start=upper[1])
 
