@@ -38,6 +38,7 @@ from crocevia import (
 )
 from crocevia.mapping import FullName, Names, ObjectMapping, Plain
 from crocevia.testing import MemoryCRM, MemoryCRMConnector, MemoryCRMSettings, connector_suite
+from tests.core.suite_broken_peer import one_test
 
 _LOG = logging.getLogger(__name__)
 
@@ -418,18 +419,19 @@ def _sign(body: bytes, settings: Settings) -> Mapping[str, str]:
 
 
 def _crm_suite(connector: type[MemoryCRMConnector]) -> type:
-    return connector_suite(
+    suite = connector_suite(
         connector,
         samples=Path(__file__).with_name("suite_samples") / "memory_crm",
         crm=lambda: connector(MemoryCRMSettings()),
     )
+    return one_test(suite, connector)
 
 
 _CHANNELS: list[type[Good]] = [Good, *Good.__subclasses__()]
 for _channel in _CHANNELS:
-    globals()[f"Test{_channel.__name__}"] = connector_suite(
-        _channel, samples="suite_samples/broken", settings={"token": "s3cret"}, sign=_sign
-    )
+    _suite = connector_suite(_channel, samples="suite_samples/broken", settings={"token": "s3cret"}, sign=_sign)
+    globals()[f"Test{_channel.__name__}"] = one_test(_suite, _channel)
+del _suite
 TestAnswersForHalf = _crm_suite(AnswersForHalf)
 TestBreaksTheFirstLaw = _crm_suite(BreaksTheFirstLaw)
 TestBreaksTheSecondLaw = _crm_suite(BreaksTheSecondLaw)

@@ -41,8 +41,8 @@ class Media(Peered):
                         source = connector.media(odd)
                     except RemoteError:
                         continue
-                    told = _FOREIGN in source.url and " ".join((source.url, *source.headers.values()))
-                    leaked = [name for name, secret in self.subject.secrets.items() if told and secret in told]
+                    told = " ".join((source.url, *source.headers.values())) if _FOREIGN in source.url else ""
+                    leaked = [name for name, secret in self.subject.secrets.items() if secret and secret in told]
                     expect(not leaked, f"{', '.join(leaked)} would go to a host that is not the vendor's")
 
     def test_a_file_that_is_gone_is_said_to_be(self) -> None:
