@@ -14,7 +14,7 @@ BENCH_JSON ?= .cache/bench.json
 RUNNABLE := .venv/.installed
 TESTABLE := .venv/.installed-with-tests
 
-.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign faults model mutations bench format clean
+.PHONY: help setup demo test lint types imports tests coverage peers-packages test-peers campaign faults model mutations bench connectors format clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -80,6 +80,9 @@ mutations: setup ## take each mechanism that keeps an invariant away, and see wh
 bench: setup ## figures, each with its floor
 	@mkdir -p $(dir $(BENCH_JSON))
 	.venv/bin/python -m benchmarks --json $(BENCH_JSON)
+
+connectors: setup ## write the README's table of connectors anew
+	.venv/bin/python -m tests.connectors
 
 format: setup ## put the code in order
 	.venv/bin/ruff check --fix
