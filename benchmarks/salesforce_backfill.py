@@ -20,17 +20,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from benchmarks import _traffic
 from crocevia import Raw
-from crocevia.store import Store, backfills, journal
+from crocevia.store import Store, backfills, interactions, journal
+from crocevia.store.ids import RowIds, interaction_uid
 from crocevia.sync.lane import Lane
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
 
 COUNT = 20_000
 _CRM = "salesforce"
 _WEBHOOKS = 500
+_TOLD = 50_000
+"""Up to so many interactions are told by the channel, each as a webhook."""
+_ROWS = 5_000
 _LOOK_S = 0.05
 _STUCK_S = 600.0
 """Without any progress for so long, it has failed."""
@@ -57,10 +61,11 @@ client_secret = {{ env = "BENCHMARK_CLIENT_SECRET" }}
 
 @frozen(kw_only=True)
 class Progress:
-    """One look at the daemon: its process, its memory, and how many interactions the org holds."""
+    """One look at the daemon: its process, its memory now and at most, and how many interactions the org holds."""
 
     process: int
     memory_mb: float
+    peak_mb: float
     written: int
     seconds: float
 
@@ -121,9 +126,10 @@ class Run:
         self._look(process, daemon.pid, written, time.monotonic() - started)
 
     def _look(self, process: int, pid: int, written: int, seconds: float) -> None:
-        look = Progress(process=process, memory_mb=_memory_mb(pid), written=written, seconds=seconds)
+        now_mb, peak_mb = _memory_mb(pid, "VmRSS"), _memory_mb(pid, "VmHWM")
+        look = Progress(process=process, memory_mb=now_mb, peak_mb=peak_mb, written=written, seconds=seconds)
         self.looks.append(look)
-        self.say(f"process {process}: {written:>9} written, {look.memory_mb:6.1f} MB, {seconds:7.1f} s")
+        self.say(f"process {process}: {written:>9} written, {now_mb:6.1f} MB (at most {peak_mb:.1f}), {seconds:7.1f} s")
 
 
 def run(count: int = COUNT, say: Callable[[str], None] = lambda _: None) -> dict[str, dict[str, Any]]:
@@ -131,7 +137,7 @@ def run(count: int = COUNT, say: Callable[[str], None] = lambda _: None) -> dict
     done = backfilled(count, say)
     return {
         "salesforce_backfill_calls_per_1000": _traffic.figure(len(done.calls) * 1000 / count, "calls"),
-        "salesforce_backfill_memory": _traffic.figure(max(look.memory_mb for look in done.looks), "MB"),
+        "salesforce_backfill_memory": _traffic.figure(max(look.peak_mb for look in done.looks), "MB"),
     }
 
 
@@ -178,19 +184,45 @@ def _org(folder: Path) -> Iterator[Simulator]:
 
 
 def _fill(folder: Path, count: int, customers: int) -> None:
-    """Interactions of before there was a CRM."""
+    """Interactions of before there was a CRM; of very many, all but each customer's first are put there as they are."""
     world = _traffic.world(folder, "http://127.0.0.1:9")
     del world.lives[_traffic.CRM]
     lane = Lane(world, world.lives[_traffic.CHANNEL], "benchmark")
     now = datetime.now(UTC)
-    for start in range(0, count, _WEBHOOKS):
-        bodies = [_traffic.body(number, number % customers) for number in range(start, min(count, start + _WEBHOOKS))]
+    told = count if count <= _TOLD else customers
+    for start in range(0, told, _WEBHOOKS):
+        bodies = [_traffic.body(number, number % customers) for number in range(start, min(told, start + _WEBHOOKS))]
         raws = [Raw(connection=_traffic.CHANNEL, kind="whatsapp", body=body, received_at=now) for body in bodies]
         journal.commit(world.store, raws)
         while lane.turn() == 0:
             pass
     lane.release()
+    _copy(world.store, told, count)
     world.store.close()
+
+
+def _copy(store: Store, told: int, count: int) -> None:
+    """Further interactions of the same customers, as the channel's are kept."""
+    with store.reading() as connection:
+        first = [row for row in interactions.load(connection, range(1, told * 4)).values() if row.profile_id]
+    for start in range(told, count, _ROWS):
+        with store.writing() as connection:
+            ids = RowIds(connection, block=_ROWS)
+            interactions.save(
+                connection,
+                [
+                    evolve(
+                        like,
+                        id=next(ids),
+                        uid=interaction_uid(_traffic.CHANNEL, key := f"wamid.{number:016d}"),
+                        key=key,
+                        at=like.at + 1_000_000 * number,
+                        stored=False,
+                    )
+                    for number in range(start, min(count, start + _ROWS))
+                    for like in (first[number % len(first)],)
+                ],
+            )
 
 
 def _waiting(store: Store) -> int:
@@ -215,13 +247,13 @@ def _environment() -> dict[str, str]:
     return {**os.environ, **secrets, "NO_COLOR": "1"}
 
 
-def _memory_mb(pid: int) -> float:
-    """Resident memory of a process; 0 where it is gone, or the system does not tell."""
+def _memory_mb(pid: int, what: str) -> float:
+    """Resident memory of a process, now (VmRSS) or at most (VmHWM); 0 where it is gone, or the system does not tell."""
     try:
         told = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0.0
-    kilobytes = next((line.split()[1] for line in told.splitlines() if line.startswith("VmRSS:")), "0")
+    kilobytes = next((line.split()[1] for line in told.splitlines() if line.startswith(f"{what}:")), "0")
     return int(kilobytes) / 1024
 
 

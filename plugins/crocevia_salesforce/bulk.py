@@ -33,7 +33,7 @@ FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 15.0
 """Between two looks at a job, the longer the longer it takes."""
 SOONEST_S, LATEST_S = 1.0, 60.0
 """When rows that are underway are asked for again: a quarter of the time that their job has taken so far."""
-ABANDONED_S = 3_600.0
+ABANDONED_S = 120.0
 """A job of ours that ended so long ago, and whose rows nobody asks for: they were read back meanwhile."""
 _LOOK_BACK = timedelta(days=1)
 _ENDED = ("JobComplete", "Failed", "Aborted")

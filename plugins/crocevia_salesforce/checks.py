@@ -62,8 +62,9 @@ def _object(schemas: Schemas, mapping: ObjectMapping) -> Iterable[Finding]:
         for flag, may in _NEEDED.items()
         if not schema.raw.get(flag)
     ]
-    names = [name for lens in mapping.lenses for name in lens.remote if name != children.RELATIONSHIP]
-    found += [_missing(mapping.object, name) for name in names if name not in schema.fields]
+    for lens in mapping.lenses:
+        gone = [name for name in lens.remote if name not in (*schema.fields, children.RELATIONSHIP)]
+        found += [_left_out(mapping.object, name) if lens.optional else _missing(mapping.object, name) for name in gone]
     found += _key(schema, mapping) + _revision(schema, mapping)
     if mapping.of == "profile":
         found += _customers(schemas, schema, mapping.object)
@@ -109,6 +110,11 @@ def _missing(object_name: str, name: str) -> Finding:
         what=f"{object_name}.{name}",
         do=f"not there, or hidden from the user: {package}{_PERMISSION_SET}",
     )
+
+
+def _left_out(object_name: str, name: str) -> Finding:
+    do = f"not there, or hidden from the user, so it is left out: deploy the package as it is now and {_PERMISSION_SET}"
+    return Finding(level="warning", what=f"{object_name}.{name}", do=do)
 
 
 def _key(schema: Schema, mapping: ObjectMapping) -> list[Finding]:

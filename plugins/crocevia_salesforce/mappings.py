@@ -30,6 +30,12 @@ STATUS = picklist(
         "removed": "Removed",
     }
 )
+OUTCOME = picklist(
+    {name: name.capitalize() for name in ("answered", "missed", "busy", "rejected", "cancelled", "failed", "voicemail")}
+)
+PURPOSE = picklist({"service": "Service", "marketing": "Marketing"})
+_TASK = "Task:"
+TASK_ID = Codec(lambda born_as: born_as.removeprefix(_TASK) if born_as.startswith(_TASK) else None, str)
 _TEXTS = {
     "connection": "Connection__c",
     "channel": "Channel__c",
@@ -76,6 +82,23 @@ class Whose(Reference):
         """The first lookup that is filled."""
         held = [remote[name] for name in self.remote if remote.get(name)]
         return {self.name: held[0] if held else None} if any(name in remote for name in self.remote) else {}
+
+
+@frozen(kw_only=True)
+class Flag(Plain):
+    """A checkbox, which is never empty: unchecked says no, and from a person that he has not said yes."""
+
+    def same(self, name: str, one: Any, other: Any) -> bool:
+        """Unchecked and not there are alike."""
+        return bool(one) == bool(other)
+
+    def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """Checked or not."""
+        return {self.field: bool(canonical.get(self.name))}
+
+    def read(self, remote: Mapping[str, Any], canonical: Mapping[str, Any]) -> dict[str, Any]:
+        """Yes, or nothing."""
+        return {self.name: True} if remote.get(self.field) else {}
 
 
 @frozen(kw_only=True)
@@ -149,8 +172,21 @@ def interaction(settings: Settings) -> ObjectMapping:
             Plain(name="status", field="Status__c", codec=STATUS, direction="to crm"),
             Plain(name="duration_s", field="Duration_Seconds__c", codec=CODECS["integer"], direction="to crm"),
             *(Plain(name=name, field=field, codec=TEXT, direction="to crm") for name, field in _TEXTS.items()),
+            *_LATER,
         ),
     )
+
+
+_LATER: tuple[Plain, ...] = (
+    Plain(name="outcome", field="Outcome__c", codec=OUTCOME, direction="to crm", optional=True),
+    Plain(name="purpose", field="Purpose__c", codec=PURPOSE, direction="to crm", optional=True),
+    Plain(name="template", field="Template__c", codec=TEXT, direction="to crm", optional=True),
+    Plain(name="buttons", field="Buttons__c", codec=TEXT, direction="to crm", optional=True),
+    Plain(name="born_as", field="Task_Id__c", codec=TASK_ID, direction="to crm", optional=True),
+    Flag(name="public", field="Public__c", codec=CODECS["boolean"], direction="to crm", optional=True),
+    Flag(name="automated", field="Automated__c", codec=CODECS["boolean"], direction="to crm", optional=True),
+)
+"""Fields that the package's first version had not: an org without them goes on without them."""
 
 
 def _whose(settings: Settings) -> tuple[Reference, ...]:

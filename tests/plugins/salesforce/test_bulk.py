@@ -1,16 +1,25 @@
 """Bulk 2.0: many rows as one job, each with its outcome, also when the process dies in between."""
 
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from crocevia import Outcome, Write, Written
 from crocevia.clock import SystemClock
-from crocevia.errors import DuplicateError, GoneError, RejectedError, RetryableError, SchemaDriftError
+from crocevia.errors import (
+    DuplicateError,
+    GoneError,
+    RejectedError,
+    RetryableError,
+    SchemaDriftError,
+    UnderwayError,
+)
 from crocevia.testing import KilledError
 from crocevia_salesforce import Salesforce
+from crocevia_salesforce import bulk as bulk_module
 from crocevia_salesforce.simulator import Simulator
 from crocevia_salesforce.simulator.jobs import Jobs
 from tests.plugins.salesforce.conftest import Connect
@@ -235,6 +244,103 @@ def test_a_closing_whose_answer_is_lost_makes_no_second_job(org: Simulator, bulk
 
     assert kinds(outcomes) == {Written}
     assert len([found for found in org.admin.mutations() if found["object"] == "Interaction__c"]) == 60
+
+
+@pytest.fixture
+def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """An org that has other things to do, until it is undone; and nobody waits for it."""
+    with monkeypatch.context() as patched:
+        patched.setattr(Jobs, "step", lambda _: False)
+        patched.setattr(bulk_module, "PATIENCE_S", 0.0)
+        patched.setattr(bulk_module, "FIRST_LOOK_S", 0.01)
+        yield patched
+
+
+def looked_at(bulk: Salesforce, object_name: str) -> None:
+    """Ask until nothing is underway, as the core does."""
+    while (after := bulk.underway(object_name)) is not None:
+        time.sleep(min(after.total_seconds(), 0.05))
+
+
+def test_a_job_that_takes_long_keeps_nobody_waiting(org: Simulator, bulk: Salesforce, busy: pytest.MonkeyPatch) -> None:
+    """Its rows are underway; once it has ended they have their outcomes, and nothing is uploaded again."""
+    waiting = bulk.write(interactions(30))
+    again = bulk.write(interactions(30))
+    before = bulk.underway("Interaction__c"), bulk.underway("Contact")
+    busy.undo()
+    looked_at(bulk, "Interaction__c")
+    done = bulk.write(interactions(30))
+
+    assert kinds(waiting) == kinds(again) == {UnderwayError}
+    assert before[0] is not None
+    assert before[1] is None
+    assert kinds(done) == {Written}
+    assert [call for call in api_calls(org) if call.startswith("POST jobs")] == ["POST jobs/ingest"]
+
+
+def test_few_rows_go_while_a_job_runs(org: Simulator, bulk: Salesforce, busy: pytest.MonkeyPatch) -> None:
+    """By Collections; but a record that the job holds waits, so that its older value does not come last."""
+    bulk.write(interactions(30))
+
+    fresh, held = bulk.write(
+        [interaction_write(90, Crocevia_Revision__c=1), interaction_write(3, Body__c="edited", Crocevia_Revision__c=2)]
+    )
+    busy.undo()
+    looked_at(bulk, "Interaction__c")
+    bulk.write(interactions(30))
+    (written,) = bulk.write([interaction_write(3, Body__c="edited", Crocevia_Revision__c=2)])
+
+    assert isinstance(fresh, Written)
+    assert isinstance(held, UnderwayError)
+    assert isinstance(written, Written)
+    assert org.admin.count("Interaction__c") == 31
+    rows = org.admin.query("SELECT Body__c FROM Interaction__c WHERE Crocevia_Revision__c = 2")
+    assert [row["Body__c"] for row in rows] == ["edited"]
+
+
+def test_a_process_that_dies_waits_for_its_job_in_the_next_one(
+    org: Simulator, connect: Connect, busy: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows what a job holds before it has ended: nothing is written beside it."""
+    connect(bulk_from=20).write(interactions(30))
+    later = connect(bulk_from=20)
+    waiting = later.write(interactions(30))
+    busy.undo()
+    looked_at(later, "Interaction__c")
+
+    assert kinds(waiting) == {UnderwayError}
+    assert kinds(later.write(interactions(30))) == {Written}
+    assert [call for call in api_calls(org) if call.startswith("POST jobs")] == ["POST jobs/ingest"]
+
+
+def test_what_hangs_on_a_row_that_is_underway_waits_with_it(
+    org: Simulator, bulk: Salesforce, busy: pytest.MonkeyPatch
+) -> None:
+    """Child rows are not sent before their parents are there; each job's results are asked for until both are done."""
+    contacts = [contact_write(n, Crocevia_Revision__c=1, Identities__r=[["chat", "", str(n)]]) for n in range(30)]
+    waiting = bulk.write(contacts)
+    first = jobs(org)
+    busy.undo()
+    looked_at(bulk, "Contact")
+    bulk.write(contacts)
+    looked_at(bulk, "Identity__c")
+    done = bulk.write(contacts)
+
+    assert kinds(waiting) == {UnderwayError}
+    assert [name for name, _ in first] == ["Contact"]
+    assert kinds(done) == {Written}
+    assert len([found for found in org.admin.mutations() if found["object"] == "Contact"]) == 30
+    assert org.admin.count("Identity__c") == 30
+
+
+def test_a_row_that_a_job_refused_is_written_by_another(org: Simulator, bulk: Salesforce) -> None:
+    """What the old results say of it is said once."""
+    org.admin.fault("row_lock", "create Interaction__c", after=9, times=1)
+    first = bulk.write(interactions(30))
+    again = bulk.write(interactions(30)[9:10])
+
+    assert [place for place, outcome in enumerate(first) if not isinstance(outcome, Written)] == [9]
+    assert kinds(again) == {Written}
 
 
 def test_a_column_that_is_gone_fails_the_job_and_is_drift(org: Simulator, bulk: Salesforce) -> None:
