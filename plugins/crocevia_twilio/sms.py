@@ -73,10 +73,10 @@ class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
 
     @property
     def _words(self) -> sms_reading.Words:
-        upper = [
-            frozenset(word.upper() for word in words) for words in (self.settings.opt_out_words, self.settings.opt_in_words)
-        ]
-        return sms_reading.Words(stop=upper[0], start=upper[1])
+        stop, start = self.settings.opt_out_words, self.settings.opt_in_words
+        return sms_reading.Words(
+            stop=frozenset(word.upper() for word in stop), start=frozenset(word.upper() for word in start)
+        )
 
     def answer(self, request: Request) -> tuple[bytes, str]:
         """Nothing is answered at once: replies are sent."""
