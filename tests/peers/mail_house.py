@@ -142,7 +142,12 @@ class MailHouse:
             command = ["postfix", "-c", str(self.folder / "postfix"), "start-fg"]
         with (self.folder / f"{name}.out").open("ab") as out:
             self._programs[name] = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, "PATH": _PATH}
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, "PATH": _PATH},
+                start_new_session=True,
             )
         for port in {"dovecot": ("imap", "imaps", "lmtp", "sasl"), "postfix": ("smtp",)}[name]:
             self._wait_for(name, self.ports[port])
@@ -162,12 +167,25 @@ class MailHouse:
         program = self._programs.pop(name, None)
         if program is None:
             return
+        if name == "postfix":
+            self.postfix("stop")  # the master is a process apart from what started it
         program.send_signal(signal.SIGTERM)
         try:
             program.wait(_PATIENCE_S)
         except subprocess.TimeoutExpired:
             program.kill()
             program.wait()
+
+    def postfix(self, command: str) -> None:
+        """Tell Postfix to `"flush"`, to deliver now what waits for a server that was away, or to `"stop"`."""
+        told = ["postfix", "-c", str(self.folder / "postfix"), command]
+        subprocess.run(told, capture_output=True, env={**os.environ, "PATH": _PATH}, timeout=_PATIENCE_S, check=False)
+
+    def kill(self, name: str) -> None:
+        """Kill one of them with all its processes, at once."""
+        program = self._programs.pop(name)
+        os.killpg(program.pid, signal.SIGKILL)
+        program.wait()
 
     def post(self, mail: bytes, *, sender: str = "anna@customers.test", to: str = "info@shop.test") -> None:
         """Bring a mail to the door, as another server does."""
