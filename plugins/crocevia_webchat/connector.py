@@ -37,6 +37,8 @@ from crocevia_webchat.settings import Settings
 OLDEST = timedelta(days=7)
 """A message that waited in a browser without a network keeps its time, up to so long ago."""
 MOST_STATUSES = 50
+MOST_BUTTONS = 10
+"""More than fit under one another on a phone become a numbered text."""
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -105,7 +107,8 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         if identity is None or identity.digest == visitor.told:
             return VisitorReply.json(self._opened(visitor, asked, now))
         visitor = evolve(visitor, told=identity.digest)
-        told = {"type": "identified", "identity": asdict(identity), "language": text.language(asked.get("language"))}
+        told: dict[str, Any] = {"type": "identified", "id": identity.digest, "identity": asdict(identity)}
+        told["language"] = text.language(asked.get("language"))
         reply = VisitorReply.json(self._opened(visitor, asked, now))
         return VisitorSaid(visitor=visitor.id, body=self._raw(visitor, now, told), reply=reply)
 
@@ -187,8 +190,8 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
             yield reading.event(leaf, f"/events/{index}", context)
 
     def capabilities(self, conversation: str | None) -> Capabilities:
-        """Texts of any length, at any time: the visitor's browser reads them when it is there."""
-        return Capabilities(idempotent_send=True)
+        """Texts of any length with choices, at any time: the visitor's browser reads them when it is there."""
+        return Capabilities(subject=True, buttons=MOST_BUTTONS, button_text=60, idempotent_send=True)
 
     def send(self, message: Message) -> Receipt:
         """Nothing leaves: under this key the log shows it to its visitor, in his own conversation and in no other."""

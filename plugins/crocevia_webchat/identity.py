@@ -46,6 +46,15 @@ class Identity:
     phone: str | None = None
     phone_verified: bool = False
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Identity:
+        """From what was kept of it. Raises KeyError or TypeError where that is none."""
+        texts: dict[str, Any] = {name: told.get(name) for name in ("name", "email", "phone")}
+        if not all(isinstance(value, str | None) for value in (told["subject"], *texts.values())):
+            raise TypeError("an identity is of texts")
+        flags: dict[str, Any] = {name: told.get(name) is True for name in ("email_verified", "phone_verified")}
+        return cls(subject=told["subject"], **texts, **flags)
+
     @property
     def digest(self) -> str:
         """Changes when anything of it does."""

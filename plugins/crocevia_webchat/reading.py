@@ -44,7 +44,7 @@ def event(leaf: Any, pointer: str, context: ParseContext) -> Event:
             case _:
                 return Unrecognised(what="an event of unknown type", leaf=pointer)
     except (KeyError, TypeError, MalformedError):
-        return Unrecognised(what=f"a {kind} that lacks what each of them has", leaf=pointer)
+        return Unrecognised(what=f"an event of type {kind} that lacks what each of them has", leaf=pointer)
 
 
 def _message(leaf: Mapping[str, Any], pointer: str, context: ParseContext) -> InteractionSeen:
@@ -66,12 +66,12 @@ def _message(leaf: Mapping[str, Any], pointer: str, context: ParseContext) -> In
 
 
 def _identified(leaf: Mapping[str, Any], pointer: str, context: ParseContext) -> PartyIdentified:
-    identity = Identity(**leaf["identity"])
+    identity = Identity.of(leaf["identity"])
     site = _known(leaf["site"])
     shown = [_visitor(leaf), ContactPoint(USER, site, _known(identity.subject))]
     shown += [ContactPoint(kind, "", value, verified=proven, shown=value) for kind, value, proven in points(identity)]
     return PartyIdentified(
-        key=f"{_known(leaf['visitor'])}:{identity.digest}",
+        key=f"{_known(leaf['visitor'])}:{_known(leaf['id'])}:{leaf['at']}",  # what is told again later may undo another
         party=Party(shown, name=identity.name, language=text.language(leaf.get("language"))),
         at=context.from_ms(leaf["at"]),
         leaf=pointer,

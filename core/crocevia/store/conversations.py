@@ -11,9 +11,9 @@ import sqlalchemy as sa
 from attrs import frozen
 from sqlalchemy.engine import Connection
 
-from crocevia.store.ids import interaction_uid
+from crocevia.store import commands
+from crocevia.store.commands import CommandRow
 from crocevia.store.json import loads
-from crocevia.store.tables import aliases
 from crocevia.store.tables import interactions as log
 
 MOST_LINES = 200
@@ -25,14 +25,23 @@ _OUT = ("sent", "delivered", "read", "played")
 
 @frozen(kw_only=True)
 class Line:
-    """One message as its customer sees it. `ours`: the company's. `text`: None also when removed."""
+    """One message as its customer sees it.
+
+    Attributes:
+        ours: Whether it is the company's.
+        text: As it went out; None also when it was removed.
+        buttons: Choices that it offers, each `(title, what comes back)`.
+        edited_at: In microseconds; 0: never.
+    """
 
     id: int
     uid: str
     key: str
     ours: bool
     at: int
+    subject: str | None
     text: str | None
+    buttons: tuple[tuple[str, str], ...]
     removed: bool
     edited_at: int
     automated: bool
@@ -51,8 +60,9 @@ def marks(connection: Connection, names: Collection[str], conversations: Collect
 def lines(connection: Connection, names: Collection[str], name: str, conversation: str) -> list[Line]:
     """What a customer may read of a conversation on one connection, oldest first.
 
-    That is what came in over it, and what has gone out over it: of a reply that was born in a CRM, only when this
-    connection has taken it under a key of its own. Notes, drafts, failures and other roads' messages are not shown.
+    That is what came in over it, and what has gone out over it: of a reply that was born in a CRM, only when a command
+    of ours has sent it on this connection, whatever its record says. Notes, drafts, failures and other roads' messages
+    are not shown.
 
     Args:
         names: The connections where its interactions may be born.
@@ -64,39 +74,36 @@ def lines(connection: Connection, names: Collection[str], name: str, conversatio
         .order_by(log.c.id.desc())
         .limit(MOST_LINES)
     )
-    rows = [(row, loads(row.detail)) for row in connection.execute(statement)][::-1]
-    rows = [(row, detail) for row, detail in rows if row.kind == "message"]
-    replies = {
-        interaction_uid(name, detail["message_key"]): row.id
-        for row, detail in rows
-        if row.connection != name and row.direction == "outbound" and detail.get("message_key")
-    }
-    taken = _named(connection, replies)
-    return [_line(row, detail) for row, detail in rows if _shown(row, name, taken)]
+    rows = [(row, loads(row.detail)) for row in connection.execute(statement) if row.kind == "message"][::-1]
+    replies = [row.uid for row, _ in rows if row.connection != name and row.direction == "outbound"]
+    sent = {uid: command for uid, command in commands.by_uids(connection, replies).items() if _went(command, name)}
+    return [_line(row, detail, sent.get(row.uid)) for row, detail in rows if _shown(row, name, sent)]
 
 
-def _named(connection: Connection, replies: dict[str, int]) -> set[int]:
-    """Which interactions a channel really knows under these names: a CRM's user may write any key into a record."""
-    if not replies:
-        return set()
-    found = connection.execute(sa.select(aliases).where(aliases.c.uid.in_(list(replies))))
-    return {row.interaction_id for row in found if replies[row.uid] == row.interaction_id}
+def _went(command: CommandRow, name: str) -> bool:
+    return command.verb == commands.SEND and command.connection == name and command.state == "done"
 
 
-def _shown(row: Any, name: str, taken: set[int]) -> bool:
+def _shown(row: Any, name: str, sent: Collection[str]) -> bool:
     if row.direction == "inbound":
         return bool(row.connection == name)
-    return row.direction == "outbound" and row.status in _OUT and (row.connection == name or row.id in taken)
+    return row.direction == "outbound" and row.status in _OUT and (row.connection == name or row.uid in sent)
 
 
-def _line(row: Any, detail: dict[str, Any]) -> Line:
+def _line(row: Any, detail: dict[str, Any], command: CommandRow | None) -> Line:
+    asked = {} if command is None else command.payload
+    parts = [] if command is None else command.parts
+    text = "\n\n".join(part["text"] for part in parts if part.get("text")) if parts else row.text
+    last = parts[-1] if parts else asked
     return Line(
         id=row.id,
         uid=row.uid,
         key=detail.get("message_key", row.key),
         ours=row.direction == "outbound",
         at=row.at,
-        text=None if row.removed else row.text,
+        subject=None if row.removed else last.get("subject"),
+        text=None if row.removed else text,
+        buttons=tuple((one["title"], one.get("id") or one["title"]) for one in last.get("buttons") or ()),
         removed=bool(row.removed),
         edited_at=detail.get("edited_at", 0),
         automated=detail.get("automated", False),

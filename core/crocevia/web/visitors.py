@@ -240,6 +240,10 @@ def _told(line: Line) -> dict[str, Any]:
         "at": from_us(line.at).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "text": line.text,
     }
+    if line.subject:
+        told["subject"] = line.subject
+    if line.buttons:
+        told["buttons"] = [{"title": title, "id": id_} for title, id_ in line.buttons]
     marked = {"removed": line.removed, "edited": line.edited_at > 0, "automated": line.automated}
     return told | {name: True for name, holds in marked.items() if holds}
 

@@ -31,8 +31,10 @@ function withLinks(text) {
 }
 
 class Log {
-  constructor(words, title) {
+  // `chosen`: hears the title of a choice that was offered and taken.
+  constructor(words, title, chosen) {
     this.words = words;
+    this.chosen = chosen;
     this.title = title;
     this.nodes = new Map();
     this.order = [];
@@ -62,6 +64,8 @@ class Log {
       ...this.order.map((line) => ({ ...line, node: line.from === "visitor" ? line.key.split(":").pop() : line.id })),
       ...local.map((line) => ({ ...line, node: line.id, from: "visitor", state: stateOf(line) })),
     ];
+    const last = wanted.at(-1);
+    if (last) last.choosable = last.from === "company"; // a question that was answered is over
     const atEnd = this.node.scrollHeight - this.node.scrollTop - this.node.clientHeight < 60;
     const kept = new Set(wanted.map((line) => line.node));
     for (const [name, node] of this.nodes) {
@@ -84,8 +88,15 @@ class Log {
     this.node.scrollTop = this.node.scrollHeight;
   }
 
+  choice({ title }) {
+    const button = element("button", { type: "button", class: "choice", dir: "auto" }, title);
+    button.addEventListener("click", () => this.chosen(title));
+    return button;
+  }
+
   drawn(line) {
-    const shown = JSON.stringify([line.text, line.removed, line.edited, line.state]);
+    const choices = line.choosable ? (line.buttons ?? []) : [];
+    const shown = JSON.stringify([line.text, line.removed, line.edited, line.state, choices]);
     let node = this.nodes.get(line.node);
     if (node?.dataset.shown === shown) return node;
     const mine = line.from === "visitor";
@@ -100,6 +111,8 @@ class Log {
       element("p", { class: line.removed ? "text removed" : "text", dir: "auto" }, ...text),
       element("p", { class: "note" }, notes.join(" · ")),
     ];
+    if (line.subject) parts.splice(1, 0, element("p", { class: "text subject", dir: "auto" }, line.subject));
+    if (choices.length) parts.push(element("div", { class: "choices" }, ...choices.map((choice) => this.choice(choice))));
     if (node) {
       node.replaceChildren(...parts);
     } else {

@@ -32,7 +32,7 @@ class Widget {
     this.launcher = element("button", { type: "button", class: "launcher", "aria-haspopup": "dialog" }, icon(), this.badge);
     this.launcher.addEventListener("click", () => this.open());
     this.hearable = element("p", { class: "heard", role: "status" });
-    this.log = new Log(words, CONFIG.title);
+    this.log = new Log(words, CONFIG.title, (title) => this.choose(title));
     this.notice = element("p", { class: "notice", role: "status" });
     this.foot = element("div", { class: "foot" });
     const close = element("button", { type: "button", class: "close", "aria-label": words.close }, "×");
@@ -113,6 +113,12 @@ class Widget {
     this.log.end();
   }
 
+  choose(title) {
+    this.client.send(title);
+    this.log.end();
+    this.focus();
+  }
+
   leave(text, contact) {
     this.client.store.set("contact", true);
     this.client.send(text, contact);
@@ -141,7 +147,7 @@ class Widget {
     this.log.show(this.client.local);
     const closed = this.opened !== null && !this.opened.open;
     const reachable = this.opened?.known || this.client.store.get("contact", false);
-    this.choose(closed && !reachable ? this.form.node : this.composer);
+    this.stand(closed && !reachable ? this.form.node : this.composer);
     const closedWords = reachable ? this.words.leftClosed : this.words.closed;
     const quiet = this.log.order.length || this.client.local.length ? "" : (this.opened?.greeting ?? "");
     say(this.notice, this.down ? this.words.offline : closed ? closedWords : quiet);
@@ -149,7 +155,7 @@ class Widget {
   }
 
   // Change what stands at the foot, and take the focus along when it was there.
-  choose(wanted) {
+  stand(wanted) {
     if (this.foot.firstChild === wanted) return;
     const inside = this.foot.contains(this.host.shadowRoot.activeElement);
     this.foot.replaceChildren(wanted);

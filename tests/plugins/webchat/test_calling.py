@@ -199,4 +199,3 @@ def test_a_connectors_bug_does_nothing_and_tells_nothing(shop: Shop, monkeypatch
     monkeypatch.setattr(shop.world.lives["web"].connector, "serve", serve)
     answer = shop.caller().call("GET", "messages")
     assert (answer.status_code, answer.json()) == (400, {"error": "this call cannot be answered"})
-

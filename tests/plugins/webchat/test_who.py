@@ -39,7 +39,12 @@ def test_an_anonymous_visitor_becomes_known_and_keeps_his_lines(shop: Shop) -> N
     ada.write("Before")
     shop.settle()
     assert set(addresses(shop)) == {f"webchat|shop.example|{first['visitor']}"}
-    told = {"name": "Ada King", "email": "Ada@Example.com", "email_verified": True, "phone_number": "333 1234567"}
+    told: dict[str, Any] = {
+        "name": "Ada King",
+        "email": "Ada@Example.com",
+        "email_verified": True,
+        "phone_number": "333 1234567",
+    }
     opened = ada.open(shop.identity(**told))
     assert (opened["known"], opened["visitor"]) == (True, first["visitor"])
     ada.write("After")
