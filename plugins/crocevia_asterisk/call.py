@@ -9,7 +9,8 @@ from attrs import define, field
 
 from crocevia_asterisk.told import Told
 
-RING, RINGING, UP = "4", "5", "6"
+RINGING, UP = "5", "6"
+_SAME_ROW = ("UniqueID", "StartTime", "EndTime", "Disposition")
 _MADE_BY_US = frozenset({"0", "1", RINGING})
 """States in which a channel begins that the exchange itself makes: down, reserved, ringing already."""
 
@@ -262,6 +263,8 @@ class Call:
             self.not_originated = told["Reason"] or "0"
 
     def _cdr(self, told: Told) -> None:
+        if any(all(row.get(key) == told[key] for key in _SAME_ROW) for row in self.cdrs):
+            return  # the event and the file tell the same
         self.cdrs.append(told.head)
         if told.name == "CdrRow":
             self.cdrs_at.append(told.at)

@@ -21,6 +21,9 @@ from crocevia_asterisk.told import Told
 LINGER_S = 0.5
 """How long a call that is over is kept open for what the exchange tells a moment later (CDR, OriginateResponse)."""
 
+CDR_PATIENCE_S = 5.0
+"""How long the CDR of a call is waited for of which part went unheard."""
+
 REMEMBERED_S = 3600.0
 MOST_REMEMBERED = 5000
 MOST_EVENTS = 300
@@ -144,19 +147,27 @@ class Ledger:
         first = call.first
         if call.id.startswith(OURS):
             return first is not None
-        if first is None or not (call.dialled or call.queue or first.up_at is not None):
+        rings = any(leg.rang_at is not None for leg in call.dialled)
+        if first is None or not (rings or call.queue or first.up_at is not None):
             return False
         found = sides(call, self.settings)
         return found.direction == "inbound" or (found.direction == "outbound" and bool(found.number))
 
     def sweep(self, now: float) -> list[Leaf]:
-        """Tell the calls that are over, and forget what is long past."""
+        """Tell the calls that are over."""
         leaves: list[Leaf] = []
         for id_, found in list(self.open.items()):
-            if found.call.over and now - found.call.last_at >= LINGER_S:
+            call = found.call
+            lingers = CDR_PATIENCE_S if self.settings.cdr_csv and call.partial and not call.cdrs else LINGER_S
+            if call.over and now - call.last_at >= lingers:
                 del self.open[id_]
                 leaves.extend(self._end(found, now))
         return leaves
+
+    @property
+    def wanting(self) -> set[str]:
+        """Calls that are over, of which part went unheard that the CDR file may tell."""
+        return {id_ for id_, one in self.open.items() if one.call.over and one.call.partial and not one.call.cdrs}
 
     def _end(self, found: Open, now: float) -> list[Leaf]:
         id_ = found.call.id

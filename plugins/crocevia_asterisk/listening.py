@@ -12,9 +12,10 @@ from zoneinfo import ZoneInfo
 from attrs import define, field
 
 from crocevia import RawPage
+from crocevia.errors import RetryableError
 from crocevia_asterisk import cdr
 from crocevia_asterisk.exchange import Exchange
-from crocevia_asterisk.ledger import Leaf, Ledger
+from crocevia_asterisk.ledger import CDR_PATIENCE_S, Leaf, Ledger
 from crocevia_asterisk.settings import Settings
 from crocevia_asterisk.told import Told
 
@@ -22,8 +23,6 @@ TURN_S = 0.3
 """How long one turn waits for something to happen; `stop` is noticed as soon."""
 
 SAVED_EVERY_S = 2.0
-CDR_PATIENCE_S = 5.0
-"""How long after a break the CDR of a call that ended in it is waited for."""
 
 
 @define(eq=False)
@@ -43,6 +42,8 @@ class Listening:
     _missing: set[str] = field(factory=set, init=False)
     _until_s: float = field(default=0.0, init=False)
     _saved_s: float = field(default=0.0, init=False)
+    _saved: set[str] = field(factory=set, init=False)
+    _read: Any = field(default=None, init=False)
 
     def pages(self, stop: StopEvent) -> Iterator[RawPage]:
         """Until `stop` is set.
@@ -55,18 +56,24 @@ class Listening:
             self._ledger.cdr = cdr.end(self._cdr_path)
         leaves, self._missing = self._ledger.resume(self.exchange.channels(), self.now_s())
         self._until_s = self.now_s() + (CDR_PATIENCE_S if self.settings.cdr_csv else 0.0)
-        self._saved_s = self.now_s()
-        unheard = bool(self.settings.cdr_csv) and self.cursor is not None
+        self._saved_s, self._saved = self.now_s(), set(self._ledger.open)
+        if self.cursor is None:
+            yield RawPage(body=b"", cursor=self._ledger.cursor(self.now_s()))  # from here on, nothing is lost
         while not stop.is_set():
-            if self._missing or unheard:
+            waits = self.now_s() < self._until_s
+            if self._missing or waits or self._ledger.wanting:
                 leaves.extend(self._by_cdr())
-                unheard = unheard and self.now_s() < self._until_s
             leaves.extend(self._ledger.sweep(self.now_s()))
-            page = self._page(leaves, settled=not self._missing and not unheard)
+            page = self._page(leaves, settled=not self._missing and not waits)
             leaves = []
             if page is not None:
                 yield page
-            for told in self.exchange.heard(TURN_S):
+            try:
+                heard = self.exchange.heard(TURN_S)
+            except RetryableError:
+                yield RawPage(body=b"", cursor=self._ledger.cursor(self.now_s()))  # what was heard is not forgotten
+                raise
+            for told in heard:
                 leaves.extend(self._ledger.hear(told))
 
     def _page(self, leaves: list[Leaf], *, settled: bool) -> RawPage | None:
@@ -76,9 +83,10 @@ class Listening:
         odd: dict[str, Any] = {str(event.get("Event")): event for event in news}
         ledger.unknown.extend(odd)
         now = self.now_s()
-        if not leaves and not odd and not (ledger.dirty and now - self._saved_s >= SAVED_EVERY_S):
+        due = ledger.dirty and now - self._saved_s >= SAVED_EVERY_S
+        if not leaves and not odd and not due and ledger.open.keys() <= self._saved:
             return None
-        self._saved_s = now
+        self._saved_s, self._saved = now, set(ledger.open)
         if settled and not ledger.open and self.settings.cdr_csv:
             ledger.cdr = cdr.end(self._cdr_path)
         body: dict[str, Any] = {"calls": leaves, **({"events": list(odd.values())} if odd else {})}
@@ -94,15 +102,24 @@ class Listening:
     def _by_cdr(self) -> list[Leaf]:
         """Calls that ended, or began and ended, while nobody listened: as the CDR file has them, or as lost."""
         ledger, now = self._ledger, self.now_s()
+        wanted = self._missing | ledger.wanting
         rows: dict[str, list[Told]] = {}
-        if self.settings.cdr_csv:
-            for row in cdr.read(self._cdr_path, ledger.cdr, ZoneInfo(self.settings.cdr_zone)):
-                id_ = ledger.call_of(row)
-                if id_ not in ledger.done and (id_ in self._missing or id_ not in ledger.open):
-                    rows.setdefault(id_, []).append(row)
+        for row in self._new_rows():
+            id_ = ledger.call_of(row)
+            if id_ not in ledger.done and (id_ in wanted or id_ not in ledger.open):
+                rows.setdefault(id_, []).append(row)
         leaves = [leaf for id_, found in rows.items() for leaf in ledger.lose(id_, found, now)]
         self._missing -= rows.keys()
         if now >= self._until_s:
             leaves.extend(leaf for id_ in sorted(self._missing) for leaf in ledger.lose(id_, (), now))
             self._missing.clear()
         return leaves
+
+    def _new_rows(self) -> list[Told]:
+        """What the CDR file has since the cursor's place; nothing when it is as it was when it was last read."""
+        here = cdr.end(self._cdr_path) if self.settings.cdr_csv else {}
+        seen = (here, frozenset(self._missing | self._ledger.wanting))
+        if seen == self._read:
+            return []
+        self._read = seen
+        return cdr.read(self._cdr_path, self._ledger.cdr, ZoneInfo(self.settings.cdr_zone)) if here else []

@@ -123,11 +123,11 @@ def _rounded(seconds: float) -> timedelta:
     return timedelta(seconds=round(max(0.0, seconds)))
 
 
-def summary(call: Call, told: Sides, ended: CallOutcome | None) -> str | None:
+def summary(call: Call, told: Sides) -> str | None:
     """Ringing, who answered, hold and transfers, in a line; None when there is nothing to say."""
     said: list[str] = []
-    if ended is None:
-        said.append("Ended while the exchange could not be heard; its length is not known")
+    if call.partial and not call.over and not call.cdrs:
+        said.append("Ended while the exchange could not be heard; how long it lasted is not known")
     if call.queue:
         said.append(f"Queue {call.queue}")
     if (rang := _rang_s(call)) is not None and rang >= 1:

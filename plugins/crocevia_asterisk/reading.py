@@ -109,7 +109,7 @@ def _completed(call: Call, found: Sides, settings: Settings, leaf: str) -> Event
         at=ParseContext.from_s(round(call.last_at, 3)),
         duration=duration(call, found, ended),
         outcome=ended,
-        text=summary(call, found, ended),
+        text=summary(call, found),
         attachments=tuple(_recording(name) for name in call.recordings),
         author=who if who.points else None,
         leaf=leaf,
