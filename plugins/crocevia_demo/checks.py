@@ -9,6 +9,7 @@ from typing import Any
 from attrs import field, frozen
 
 from crocevia_demo.cast import Customer
+from crocevia_demo.journey import Journey
 from crocevia_demo.ledgers import INTERACTIONS, Ledgers
 from crocevia_demo.player import Player
 
@@ -38,6 +39,7 @@ class Evidence:
         player: What was played.
         status: What `crocevia status --json` says at the end.
         unknown: Our ids of the messages that the daemon reports as unknown.
+        journey: What Sofia did.
         resent: Our ids of those that went out by hand, at the end of the day: that may have been too late for some.
     """
 
@@ -46,6 +48,7 @@ class Evidence:
     status: Mapping[str, Any]
     unknown: frozenset[str]
     resent: frozenset[str]
+    journey: Journey
 
 
 def checks(evidence: Evidence) -> list[Check]:
@@ -111,12 +114,11 @@ def _rest(evidence: Evidence) -> Check:
 def _received(evidence: Evidence) -> Check:
     """Every leaf that left is in the books: once each at least, and no more often than it left."""
     ledgers, books = evidence.ledgers, evidence.status["connections"]["whatsapp"]["incoming"]
+    left = len(ledgers.whatsapp)
     wrong = []
-    if not len(ledgers.leaves) <= books["received"] <= ledgers.lines:
-        wrong.append(f"{books['received']} received, {len(ledgers.leaves)} left, {ledgers.lines} with redeliveries")
-    return Check(
-        "every leaf was received", wrong, {"leaves": len(ledgers.leaves), "deliveries of leaves": ledgers.lines}
-    )
+    if not left <= books["received"] <= ledgers.lines:
+        wrong.append(f"{books['received']} received, {left} left, {ledgers.lines} with redeliveries")
+    return Check("every leaf was received", wrong, {"leaves": left, "deliveries of leaves": ledgers.lines})
 
 
 def _one_record_each(evidence: Evidence) -> Check:
@@ -217,7 +219,7 @@ def _contacts(evidence: Evidence) -> Check:
             )
         shared = [contact for contact in contacts if owners.setdefault(contact, customer.id) != customer.id]
         wrong += [f"{contact}: of {owners[contact]} and {customer.id}" for contact in shared]
-    expected = len(people.customers) + len(people.bystanders)
+    expected = len(people.customers) + len(people.bystanders) + 1  # Sofia
     if len(ledgers.records["Contact"]) != expected:
         wrong.append(f"{len(ledgers.records['Contact'])} contacts, expected {expected}")
     if evidence.status["profiles"] != expected:
@@ -245,6 +247,25 @@ def _corrections(evidence: Evidence) -> Check:
     return Check("every correction stands", wrong, {"corrected": len(evidence.player.corrected)})
 
 
+def _one_customer(evidence: Evidence) -> Check:
+    """What Sofia did on all roads is one contact's, in order; each answer went out on its road."""
+    ledgers, journey = evidence.ledgers, evidence.journey
+    records, wrong = ledgers.records["Interaction__c"], []
+    touches = [records[id_] for key in journey.made.values() for id_ in ledgers.by_message.get(key, [])]
+    if len(touches) != len(journey.made):
+        wrong.append(f"{len(touches)} records of {len(journey.made)} touches")
+    if len(whose := {str(touch.get("Contact__c")) for touch in touches}) != 1:
+        wrong.append(f"of {len(whose)} contacts: {', '.join(sorted(whose))}")
+    taken = [touch["Connection__c"] for touch in sorted(touches, key=lambda touch: str(touch["Occurred_At__c"]))]
+    if taken != list(journey.made):
+        wrong.append(f"in the order {', '.join(map(str, taken))}")
+    for road, id_ in journey.answers.items():
+        lines = ledgers.replies.get(str(records[id_].get("Crocevia_Key__c")), [])
+        if [line.get("road", "whatsapp") for line in lines] != [road]:
+            wrong.append(f"{id_}: for {road}, went out by {[line.get('road') for line in lines] or 'none'}")
+    return Check("one customer on every road is one contact", wrong, {"roads": list(journey.made)})
+
+
 _CHECKS: tuple[Callable[[Evidence], Check], ...] = (
     _played,
     _books,
@@ -257,6 +278,7 @@ _CHECKS: tuple[Callable[[Evidence], Check], ...] = (
     _revisions,
     _contacts,
     _corrections,
+    _one_customer,
 )
 
 

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from crocevia_demo import ledgers
 from crocevia_demo.company import Company, DemoError
-from crocevia_demo.day import Day, Deed, day
+from crocevia_demo.day import Day, Deed, day, quiet
 from crocevia_demo.play import Play
 
 _TOLD = {
@@ -60,18 +60,20 @@ class Show:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the simulators write down what they saw, as JSON lines.",
 )
+@click.option("--roads", is_flag=True, help="Only the customer who takes every road; nobody else writes.")
 @click.option("--kills", type=click.IntRange(0, 50), default=0, show_default=True, help="Kill -9 the daemon so often.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Of the daemon; any free one by default.")
 @click.option("--no-browser", is_flag=True, help="Print the page's address only.")
 @click.option(
     "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Keep settings, store and logs here."
 )
-def demo(
+def demo(  # noqa: PLR0913 - an option each
     *,
     headless: bool,
     seed: int,
     report: Path | None,
     ledger: Path | None,
+    roads: bool,
     kills: int,
     port: int,
     no_browser: bool,
@@ -83,7 +85,7 @@ def demo(
     the simulators' ledgers fails.
     """
     signal.signal(signal.SIGTERM, _interrupted)
-    played = day(seed)
+    played = quiet(seed) if roads else day(seed)
     failing = [customer.address for customer in played.cast.customers if customer.fails]
     try:
         with _folder(folder) as place:

@@ -16,7 +16,9 @@ from typing import IO, Self
 
 from attrs import define, field
 
+from crocevia_demo import roads
 from crocevia_demo.doors import Daemon, Org, Vendor
+from crocevia_demo.town.town import account, derived
 
 PHONE_NUMBER_ID = "106540352242922"
 POLL_S = 1.0
@@ -75,6 +77,7 @@ class Company:
     hopeless: str = ""
     vendor: Vendor = field(init=False)
     org: Org = field(init=False)
+    town: roads.Town = field(init=False)
     daemon: Daemon = field(init=False)
     _process: subprocess.Popen[bytes] | None = None
     _neighbours: list[subprocess.Popen[bytes]] = field(factory=list)
@@ -120,10 +123,15 @@ class Company:
         """The daemon's file of settings."""
         return self.folder / "crocevia.toml"
 
+    def secret(self, road: str) -> str:
+        """What the company and one of its roads know."""
+        return derived(self._secrets["CROCEVIA_DEMO_TOWN"], road)
+
     @property
     def environment(self) -> dict[str, str]:
         """What the programs run with; secrets are made for this run."""
-        return {**os.environ, **self._secrets, "CROCEVIA_SETTINGS": str(self.settings), "NO_COLOR": "1"}
+        known = {f"CROCEVIA_DEMO_{road.upper()}": self.secret(road) for road in roads.SECRET}
+        return {**os.environ, **self._secrets, **known, "CROCEVIA_SETTINGS": str(self.settings), "NO_COLOR": "1"}
 
     _secrets: dict[str, str] = field(
         factory=lambda: {
@@ -131,6 +139,7 @@ class Company:
             "CROCEVIA_DEMO_ACCESS_TOKEN": secrets.token_hex(16),
             "CROCEVIA_DEMO_VERIFY_TOKEN": secrets.token_hex(16),
             "CROCEVIA_DEMO_CLIENT_SECRET": secrets.token_hex(16),
+            "CROCEVIA_DEMO_TOWN": secrets.token_hex(16),
         }
     )
 
@@ -179,19 +188,25 @@ class Company:
         self.org = Org(
             self._neighbour("crocevia_salesforce.simulator", "--seed", str(self.seed), "--client-secret", secret)
         )
+        hooks = f"{self.daemon.url}/hooks"
+        self.town = roads.Town(self._neighbour("crocevia_demo.town", "--hooks", hooks))
         self.settings.write_text(
-            _SETTINGS.format(
+            (_SETTINGS + roads.SETTINGS).format(
                 port=self.port,
                 phone_number_id=PHONE_NUMBER_ID,
                 vendor=self.vendor.url,
                 org=self.org.url,
                 poll_s=POLL_S,
+                daemon=self.daemon.url,
+                town=self.town.url,
+                account=account(self._secrets["CROCEVIA_DEMO_TOWN"]),
+                **self.town.state()["ports"],
             )
         )
 
     def _neighbour(self, module: str, *arguments: str) -> str:
         """Start a simulator; return the URL that it prints."""
-        log = self._log(f"{module.partition('.')[0].removeprefix('crocevia_')}-simulator.log")
+        log = self._log(f"{module.removeprefix('crocevia_').replace('.', '-')}.log")
         program = [sys.executable, "-P", "-m", module, "--port", "0", "--ledger", str(self.ledger), *arguments]
         process = self._start(program, stdout=subprocess.PIPE, stderr=log)
         self._neighbours.append(process)

@@ -137,6 +137,11 @@ def day(seed: int) -> Day:
     return Day(seed, people, tuple(_paced(_woven(threads, chance), chance)))
 
 
+def quiet(seed: int) -> Day:
+    """A day on which nobody does anything."""
+    return Day(seed, Cast(customers=()), ())
+
+
 def _thread(customer: Customer, chance: random.Random) -> Iterator[Deed]:
     """What happens between the shop and one customer."""
     who = customer.id

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import define, field
 
 FILES = ("vendor_sent.jsonl", "vendor_received.jsonl", "crm_mutations.jsonl", "crm_calls.jsonl")
-INTERACTIONS = ("message", "reaction", "system")
+INTERACTIONS = ("message", "reaction", "system", "call", "email", "visit", "comment")
 """Kinds of leaves that are interactions of their own; the others revise one."""
 
 Line = dict[str, Any]
@@ -21,7 +21,7 @@ class Ledgers:
     """One day's ledgers.
 
     Attributes:
-        lines: How many leaves left, redeliveries included.
+        lines: How many leaves left by WhatsApp, redeliveries included.
         leaves: What left the vendor, by id, once each.
         replies: What the vendor took, by our message's id; every time it took it.
         records: Living records of the CRM by object and id, as the mutations made them.
@@ -33,6 +33,11 @@ class Ledgers:
     replies: defaultdict[str, list[Line]] = field(factory=lambda: defaultdict(list))
     records: defaultdict[str, dict[str, Line]] = field(factory=lambda: defaultdict(dict))
     births: dict[str, Line] = field(factory=dict)
+
+    @property
+    def whatsapp(self) -> list[Line]:
+        """Leaves that left by WhatsApp, once each."""
+        return [leaf for leaf in self.leaves.values() if "road" not in leaf]
 
     @property
     def by_message(self) -> dict[str, list[str]]:
@@ -48,7 +53,7 @@ def read(folder: Path) -> Ledgers:
     """Read the ledgers of a folder."""
     made = Ledgers()
     for line in _lines(folder / "vendor_sent.jsonl"):
-        made.lines += 1
+        made.lines += "road" not in line
         made.leaves.setdefault(line["id"], line)
     for line in _lines(folder / "vendor_received.jsonl"):
         made.replies[line["callback"]].append(line)

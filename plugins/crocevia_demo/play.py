@@ -13,6 +13,7 @@ from crocevia_demo import ledgers
 from crocevia_demo.checks import Check, Evidence, answers, checks, outcome
 from crocevia_demo.company import Company
 from crocevia_demo.day import Day, Deed
+from crocevia_demo.journey import Journey
 from crocevia_demo.player import Player
 from crocevia_demo.rest import Operator, Rest, status
 
@@ -35,7 +36,7 @@ class Killer:
     def __attrs_post_init__(self) -> None:
         chance = random.Random(f"{self.day.seed} kills")  # noqa: S311 - a seed makes it repeatable
         moments = [
-            (chance.randrange(len(self.day.deeds)), chance.uniform(0, _LONGEST_DELAY_S)) for _ in range(self.kills)
+            (chance.randrange(len(self.day.deeds) or 1), chance.uniform(0, _LONGEST_DELAY_S)) for _ in range(self.kills)
         ]
         self._plan = sorted(moments, reverse=True)
 
@@ -77,13 +78,15 @@ class Play:
 
         player.play(each)
         killer.look(len(self.day.deeds))
+        journey = Journey(company, self.tell)
+        journey.play(company.ledger)
         played_s = time.monotonic() - began
         rested, resent = self._to_rest()
         seen = ledgers.read(company.ledger)
         found = status(company)
         parked = found["connections"]["whatsapp"]["commands"]["unknown"]
         unknown = frozenset(Operator(company).unknown()) if parked else frozenset()
-        evidence = Evidence(seen, player, found, unknown, frozenset(resent))
+        evidence = Evidence(seen, player, found, unknown, frozenset(resent), journey)
         results = [
             Check(
                 "it came to rest, and a further poll wrote nothing", [] if rested else [f"not within {_REST_S:.0f} s"]

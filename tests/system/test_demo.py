@@ -18,6 +18,8 @@ from crocevia_demo.day import day
 pytestmark = pytest.mark.xdist_group("demo")  # one at a time: each is four processes
 
 _CROCEVIA = Path(sys.executable).with_name("crocevia")
+ROADS = ["till", "whatsapp", "phone", "sms", "email", "site"]
+ANSWERED = ["email", "site", "sms", "whatsapp"]
 _TERMS = {
     "incoming": ("received", ("applied", "superseded", "ignored", "quarantined", "pending")),
     "outgoing": ("wanted", ("applied", "pending", "unknown", "review", "dead", "blocked")),
@@ -52,7 +54,7 @@ def recompute(folder: Path, report: dict[str, Any]) -> None:
             assert one[part][total] == sum(one[part][term] for term in terms)
     leaves = {line["id"]: line["kind"] for line in lines(folder, "vendor_sent.jsonl")}
     assert sum(not line["redelivery"] for line in lines(folder, "vendor_sent.jsonl")) == len(leaves)
-    touched = {id_ for id_, kind in leaves.items() if kind in ("message", "reaction", "system")}
+    touched = {id_ for id_, kind in leaves.items() if kind not in ("edit", "removed", "status")}
     replies = lines(folder, "vendor_received.jsonl")
     mutations = [line for line in lines(folder, "crm_mutations.jsonl") if line["object"] == "Interaction__c"]
     carried = {line["id"]: line["values"]["Message_Id__c"] for line in mutations if line["values"].get("Message_Id__c")}
@@ -68,7 +70,8 @@ def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
     """Nobody killed: about a hundred leaves, every answer sent but for the two that came too late."""
     report = play(tmp_path, "--seed", "1")
     recompute(tmp_path, report)
-    kinds = Counter(line["kind"] for line in lines(tmp_path, "vendor_sent.jsonl") if not line["redelivery"])
+    told = [line for line in lines(tmp_path, "vendor_sent.jsonl") if "road" not in line]
+    kinds = Counter(line["kind"] for line in told if not line["redelivery"])
     assert kinds.keys() == {"message", "edit", "reaction", "status", "removed", "system"}
     assert 80 <= kinds.total() <= 150
     assert any(line["redelivery"] for line in lines(tmp_path, "vendor_sent.jsonl"))
@@ -78,6 +81,17 @@ def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
         "lost": 0,
     }
     assert report["starts"] == 1
+
+
+def test_one_customer_on_every_road(tmp_path: Path) -> None:
+    """One contact, one timeline in order, each touch once, and every answer goes out on the road it was written for."""
+    report = play(tmp_path, "--roads")
+    recompute(tmp_path, report)
+    [together] = [check for check in report["checks"] if check["name"] == "one customer on every road is one contact"]
+    assert together["roads"] == ROADS
+    assert (report["profiles"], report["replies"]["refused"]) == (3, [])
+    sent = lines(tmp_path, "vendor_received.jsonl")
+    assert sorted(line.get("road", "whatsapp") for line in sent) == ANSWERED
 
 
 @pytest.mark.campaign
@@ -140,7 +154,7 @@ def test_one_url_and_ctrl_c_ends_everything(page: subprocess.Popen[str]) -> None
     assert url.startswith("http://127.0.0.1:")
     assert requests.get(url, timeout=10).status_code == 200
     started = children(page.pid)
-    assert len(started) == 3
+    assert len(started) == 4
     page.send_signal(signal.SIGINT)
     assert page.wait(30) == 130
     assert [child for child in started if Path(f"/proc/{child}").exists()] == []
@@ -149,9 +163,9 @@ def test_one_url_and_ctrl_c_ends_everything(page: subprocess.Popen[str]) -> None
 def test_nothing_outlives_a_demo_that_was_killed(page: subprocess.Popen[str]) -> None:
     """Also kill -9 leaves no process behind."""
     deadline = time.monotonic() + 30
-    while len(started := children(page.pid)) < 3 and time.monotonic() < deadline:
+    while len(started := children(page.pid)) < 4 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(started) == 3
+    assert len(started) == 4
     page.kill()
     page.wait(10)
     while any(Path(f"/proc/{child}").exists() for child in started) and time.monotonic() < deadline + 30:
