@@ -65,7 +65,7 @@ def test_an_answer_goes_out_once_and_its_statuses_come_back_to_both_crms(crossro
     ("channel", "text", "reason"),
     [
         ({"reply_window": timedelta(hours=24)}, "Hi!", "the customer has not written in the last 24 hours"),
-        ({"max_text": 5}, "much too long", "the text is longer than 5 characters"),
+        ({"max_text": 5}, "much too long " * 5, "the text is longer than 10 messages of 5 characters"),
         ({}, None, "an empty message"),
     ],
 )

@@ -254,7 +254,7 @@ def test_what_is_born_in_a_crm_and_what_becomes_of_a_send_is_announced(crossroad
     [person] = crossroads.a.records()
     crossroads.a.create("Touch", person=person, direction="internal", text="A note")
     crossroads.settle()
-    for text in ("Hi", "far too long for this channel"):
+    for text in ("Hi", "far too long for this channel " * 4):
         crossroads.a.create("Touch", person=person, direction="outbound", text=text, status="to send")
         crossroads.settle()
     assert told == [

@@ -105,14 +105,14 @@ INCOMING = (
     mutation(
         "sync/touches.py",
         "a message that was taken back stays away",
-        "    if row.removed:\n        return False\n",
-        "",
+        "return not row.removed and _edited(row, event)",
+        "return _edited(row, event)",
         "test_sync_intake.py::test_edits_and_removals_end_the_same_in_any_order",
     ),
     mutation(
         "sync/touches.py",
         "a status never goes back",
-        "        if not advances(event.status, row.status):\n            return False\n",
+        "    if not advances(event.status, row.status):\n        return False\n",
         "",
         "test_sync_intake.py::test_statuses_end_the_same_in_any_order",
     ),

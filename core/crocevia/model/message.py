@@ -77,6 +77,7 @@ class Message:
         purpose: Why it is sent; a channel may need to tell its vendor.
         kind: `"message"`, or `"call"`: the customer is to be called. See `SendsMessages.carries`.
         author: Who of us sends it, as the CRM names him; None when it does not say.
+        automated: Written by no person; a channel that can says so with it, so that nobody's machine answers.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Message:
     purpose: Purpose = "service"
     kind: str = "message"
     author: str | None = None
+    automated: bool = False
 
 
 @frozen(kw_only=True)
@@ -113,6 +115,8 @@ class Capabilities:
         max_parts: Into how many messages a longer text may be split; 1: it is refused.
         media: MIME types or prefixes that may be attached -> largest size in bytes; empty: none.
         max_attachments: How many files one message carries; the others go in messages of their own.
+        max_caption: Longest text that goes with a file in one message; what is longer goes before the files, and 0:
+            all of it. None: as any text.
         subject: Whether a message has a subject.
         buttons: How many choices one message offers; more, and all where it is 0, become a numbered text.
         button_text: Longest title of a choice in characters.
@@ -127,6 +131,7 @@ class Capabilities:
     max_parts: int = 10
     media: Mapping[str, int] = field(factory=dict)
     max_attachments: int = 1
+    max_caption: int | None = None
     subject: bool = False
     buttons: int = 0
     button_text: int = 20

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from crocevia.model.event import Status
 
 _RANK: dict[str | None, int] = {
@@ -24,3 +26,8 @@ def advances(new: Status, current: str | None) -> bool:
     was off) wins over an earlier `failed`.
     """
     return _RANK[new] > _RANK.get(current, 0)
+
+
+def together(parts: Collection[Status]) -> Status:
+    """The status of what went as several messages: failed where one has, else that of the least advanced."""
+    return "failed" if "failed" in parts else min(parts, key=lambda status: _RANK[status])

@@ -21,7 +21,11 @@ HOLDS_UP_US = 86_400_000_000
 
 @define(kw_only=True)
 class CommandRow:
-    """One command. `payload` says what to do; `answer` what came of it; `thread` whom it must not overtake."""
+    """One command. `payload` says what to do; `answer` what came of it; `thread` whom it must not overtake.
+
+    A send that goes as several messages, or not in the words of `payload`, has in its `answer` the `parts` as they go
+    out, and the `keys` of those that the channel has taken.
+    """
 
     id: int
     uid: str
@@ -39,6 +43,36 @@ class CommandRow:
     changed_at: int = 0
     urgency: int = 0
     thread: str | None = None
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The messages that it goes as, each as what differs from `payload`; none where it goes as it is."""
+        found: list[dict[str, Any]] = (self.answer or {}).get("parts", [])
+        return found
+
+    @property
+    def keys(self) -> list[str]:
+        """The channel's ids of the parts that it has taken, in order."""
+        found: list[str] = (self.answer or {}).get("keys", [])
+        return found
+
+    @property
+    def text(self) -> str | None:
+        """The words that go out next, or may have gone out last."""
+        left = self.parts[len(self.keys) :]
+        found: str | None = left[0].get("text") if left else self.payload.get("text")
+        return found
+
+    def taken(self, key: str) -> bool:
+        """Note that the channel has taken the next part, or all of it, under its `key`; return whether that was all."""
+        keys = [*self.keys, key]
+        self.error, self.attempts = None, 0
+        if len(keys) < len(self.parts):
+            self.state, self.due_at, self.answer = "pending", 0, {**(self.answer or {}), "keys": keys}
+            return False
+        self.state = "done"
+        self.answer = {"key": keys[0], **({"keys": keys} if len(keys) > 1 else {})}
+        return True
 
 
 def add(connection: Connection, rows: Iterable[CommandRow]) -> None:

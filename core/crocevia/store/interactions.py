@@ -55,7 +55,8 @@ class InteractionRow:
     def canonical(self) -> dict[str, Any]:
         """The interaction in canonical values, for lenses; `profile` is added by who knows the remote id.
 
-        `at` is an aware datetime, `duration_s` a number of seconds or None, `attachments` one line each or None.
+        `at` is an aware datetime, `duration_s` a number of seconds or None, `attachments` one line each or None;
+        `born_as` is `OBJECT:ID` of the CRM's record that somebody wrote it as, None for what a channel told.
         """
         detail = self.detail
         return {
@@ -70,6 +71,7 @@ class InteractionRow:
             "text": None if self.removed else self.text,
             "conversation": self.conversation,
             "message_key": self.message_key,
+            "born_as": self.key if "message_key" in detail else None,
             "status": "removed"
             if self.removed
             else self.status or ("received" if self.direction == "inbound" else None),
@@ -79,6 +81,9 @@ class InteractionRow:
             "author": detail.get("author"),
             "automated": detail.get("automated", False),
             "public": detail.get("public", False),
+            "purpose": detail.get("purpose"),
+            "template": detail.get("template"),
+            "buttons": detail.get("buttons"),
         }
 
 
@@ -133,16 +138,17 @@ def timeline(connection: Connection, profile_id: int, most: int = 1000) -> list[
     return [_interaction(row) for row in connection.execute(statement)][::-1]
 
 
-def last_inbound_at(connection: Connection, name: str, conversation: str) -> int | None:
-    """When the customer last wrote in a conversation; None: never."""
-    found: int | None = connection.execute(
-        sa.select(sa.func.max(interactions.c.at)).where(
-            interactions.c.connection == name,
-            interactions.c.conversation == conversation,
-            interactions.c.direction == "inbound",
-        )
-    ).scalar()
-    return found
+def last_inbound(connection: Connection, name: str, conversations: Collection[str]) -> dict[str, InteractionRow]:
+    """What the customer wrote last in each of these conversations of a connection; those without any are left out."""
+    rows = [_interaction(row) for row in _LAST_INBOUND.rows(connection, conversations, name)]
+    return {row.conversation or "": row for row in sorted(rows, key=lambda row: row.id)}
+
+
+def inbound_since(
+    connection: Connection, name: str, conversations: Collection[str], since: int
+) -> list[InteractionRow]:
+    """What came in these conversations of a connection since a time in microseconds."""
+    return [_interaction(row) for row in _INBOUND_SINCE.rows(connection, conversations, name, since)]
 
 
 def save(connection: Connection, rows: Iterable[InteractionRow]) -> None:
@@ -181,6 +187,13 @@ _BY_ALIAS = Among(
     + " JOIN aliases ON aliases.interaction_id = interactions.id WHERE aliases.uid {among}"
 )
 _OF_PROFILES = Among("SELECT id, profile_id FROM interactions WHERE profile_id {among} ORDER BY id")
+_INBOUND = selecting(interactions) + " WHERE connection = ? AND direction = 'inbound'"
+_LAST_INBOUND = Among(
+    _INBOUND  # noqa: S608 - names of our own tables
+    + " AND conversation {among} AND at = (SELECT max(later.at) FROM interactions AS later WHERE later.connection ="
+    " interactions.connection AND later.conversation = interactions.conversation AND later.direction = 'inbound')"
+)
+_INBOUND_SINCE = Among(_INBOUND + " AND at >= ? AND conversation {among}")
 _UPDATE = Update(
     interactions, ("profile_id", "conversation", "text", "detail", "status", "status_detail", "removed", "revision")
 )

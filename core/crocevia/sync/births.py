@@ -20,7 +20,7 @@ from crocevia.store.interactions import InteractionRow
 from crocevia.store.json import loads
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.tables import interactions as log
-from crocevia.sync import touches
+from crocevia.sync import asked, touches
 from crocevia.sync.batch import Batch
 from crocevia.sync.touches import Leaf
 
@@ -105,9 +105,10 @@ def _row(batch: Batch, leaf: Leaf, profile: ProfileRow, canonical: Mapping[str, 
     at = canonical.get("at")
     direction = canonical.get("direction") or "internal"
     detail = {"channel": canonical.get("channel"), "message_key": canonical.get("message_key")}
-    for name in ("author", "subject", "in_reply_to", "duration_s"):
+    for name in ("author", "in_reply_to", "duration_s", "outcome"):
         if canonical.get(name) is not None:
             detail[name] = canonical[name]
+    asked.keep(detail, canonical)
     if canonical.get("connection"):
         detail["road"] = canonical["connection"]
     return InteractionRow(
@@ -176,6 +177,11 @@ def failure(batch: Batch, row: InteractionRow) -> StatusReported:
 
 def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Mapping[str, Any]) -> None:
     """Find the road of an answer and command it to be sent; without a road it has failed, and says so."""
+    try:
+        said = asked.asked(canonical)
+    except ValueError as error:
+        row.status, row.status_detail = "failed", str(error)
+        return
     road = _road(batch, profile, canonical, row.kind)
     if road is None:
         row.status, row.status_detail = "failed", "no channel reaches this customer: name one, or wait until he writes"
@@ -199,6 +205,7 @@ def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Ma
                 "in_reply_to": canonical.get("in_reply_to"),
                 "kind": row.kind,
                 "author": row.detail.get("author"),
+                **said,
             },
             created_at=batch.now,
             changed_at=batch.now,
@@ -210,7 +217,10 @@ def answer(batch: Batch, profile: ProfileRow, row: InteractionRow, canonical: Ma
 def _road(
     batch: Batch, profile: ProfileRow, canonical: Mapping[str, Any], kind: str
 ) -> tuple[str, str | None, str] | None:
-    """`(connection, conversation, address)`: the channel that the answer names, else where the customer wrote last."""
+    """`(connection, conversation, address)`: the channel that the answer names, else where the customer wrote last.
+
+    One that says what it answers goes where that was said.
+    """
     lives = batch.world.lives
     named = canonical.get("connection") or canonical.get("channel")
     sending = {
@@ -220,13 +230,15 @@ def _road(
         and live.connector.carries(kind)
         and (not named or named in (name, live.kind))
     }
-    statement = (
+    newest = (
         sa.select(log.c.connection, log.c.conversation, log.c.detail)
         .where(log.c.profile_id == profile.id, log.c.direction == "inbound", log.c.connection.in_(list(sending)))
         .order_by(log.c.at.desc(), log.c.id.desc())
         .limit(1)
     )
-    last = batch.transaction.execute(statement).one_or_none()
+    answered = [interaction_uid(name, key) for name in sending if (key := canonical.get("in_reply_to"))]
+    last = batch.transaction.execute(newest.where(log.c.uid.in_(answered))).one_or_none() if answered else None
+    last = last or batch.transaction.execute(newest).one_or_none()
     order = [last.connection] if last else []
     order += [name for name in sending if name not in order]
     for name in order:

@@ -201,7 +201,6 @@ def objection(words: Collection[ConsentRow], purpose: Purpose, *, opt_in: bool) 
     return None
 
 
-def of_sends(rows: Sequence[ConsentRow], channel: str, asked: Sequence[tuple[str, int]]) -> list[list[ConsentRow]]:
-    """Of these words, those that hold for each `(address, profile id)`: said from that address, or by that customer."""
-    mine = [row for row in rows if row.channel == channel]
-    return [[row for row in mine if row.address == address or row.profile_id == profile] for address, profile in asked]
+def of_sends(rows: Sequence[ConsentRow], channel: str, address: str, profile: int) -> list[ConsentRow]:
+    """Of these words, those that hold for a send: said on its channel, from that address or by that customer."""
+    return [row for row in rows if row.channel == channel and (row.address == address or row.profile_id == profile)]

@@ -10,7 +10,7 @@ from crocevia.model import StatusReported
 from crocevia.store import commands, interactions
 from crocevia.store.bindings import BindingRow
 from crocevia.store.interactions import InteractionRow
-from crocevia.sync import births, touches
+from crocevia.sync import asked, births, touches
 from crocevia.sync.batch import Batch
 
 TO_SEND = "to send"
@@ -49,7 +49,8 @@ def _take(draft: InteractionRow, canonical: Mapping[str, Any]) -> None:
     draft.direction = "outbound"
     draft.text = canonical.get("text")
     draft.kind = "message" if draft.kind == "note" else draft.kind
-    for name in ("subject", "in_reply_to", "author"):
+    for name in ("in_reply_to", "author"):
         if canonical.get(name) is not None:
             draft.detail[name] = canonical[name]
+    asked.keep(draft.detail, canonical)
     draft.conversation = canonical.get("conversation") or draft.conversation

@@ -35,7 +35,7 @@ def ours(batch: Batch, events: Sequence[InteractionSeen]) -> list[tuple[CommandR
 
 def _same(command: CommandRow, event: InteractionSeen) -> bool:
     asked = command.payload
-    if event.text != asked.get("text") or to_us(event.at) < command.created_at - _SKEW:
+    if event.text != command.text or to_us(event.at) < command.created_at - _SKEW:
         return False
     if event.conversation is not None and event.conversation == asked.get("conversation"):
         return True

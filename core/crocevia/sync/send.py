@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from attrs import define, field
 
 from crocevia import faults
 from crocevia.connector import SendsMessages
-from crocevia.errors import AuthError, OutcomeUnknownError, RemoteError, RetryableError, UndeliverableError
-from crocevia.model import Attachment, ContactPoint, Message, Receipt, Status, StatusReported, Template, from_us
+from crocevia.errors import (
+    AuthError,
+    OptedOutError,
+    OutcomeUnknownError,
+    RemoteError,
+    RetryableError,
+    UndeliverableError,
+)
+from crocevia.model import Message, Receipt, Status, StatusReported
 from crocevia.store import commands, dead, interactions
 from crocevia.store.commands import CommandRow
 from crocevia.store.dead import DeadLetter
 from crocevia.store.ids import RowIds
+from crocevia.store.interactions import InteractionRow
 from crocevia.store.leases import Lease, fence, sure
-from crocevia.sync import touches
+from crocevia.sync import consent, touches
 from crocevia.sync.batch import Batch
 from crocevia.sync.gate import SEND
 from crocevia.sync.governor import NOTHING
+from crocevia.sync.outgoing import Going, begin, outgoing, parts
 from crocevia.sync.retry import MOST_ATTEMPTS, Budget, Step, step
 from crocevia.sync.world import Live, World
 
@@ -82,42 +90,34 @@ class Send:
             probing = gate.probing(SEND)
             now, most = self.world.now_us(), 1 if probing else MOST_AT_ONCE
             rows = commands.due(connection, self.live.name, now, most, turns=probing)
-            messages = [self._message(connection, row) for row in rows]
-        if not rows:
+            found = outgoing(connection, self.live, channel, rows, now) if rows else []
+        if not found:
             return 0
+        messages = [going.message for going in found]
         verdicts = self.world.dispatcher.decide("crocevia_allow_delivery", messages, connection=self.live.name)
         until_s = self.world.clock.monotonic_s() + LONGEST_S
         done = 0
-        for row, message, verdict in zip(rows, messages, verdicts, strict=True):
+        for going, verdict in zip(found, verdicts, strict=True):
             if done and (gate.allows(SEND) == NOTHING or self.world.clock.monotonic_s() >= until_s):
                 break
-            self._one(channel, row, message, verdict if isinstance(verdict, str) else None)
+            self._one(channel, going, verdict if isinstance(verdict, str) else None)
             done += 1
         return done
 
-    def _message(self, connection: Any, row: CommandRow) -> Message:
-        payload = row.payload
-        conversation = payload.get("conversation")
-        last = None if conversation is None else interactions.last_inbound_at(connection, self.live.name, conversation)
-        template = payload.get("template")
-        return Message(
-            id=row.uid,
-            to=ContactPoint.from_address(payload["to"]),
-            conversation=conversation,
-            text=payload.get("text"),
-            template=None if template is None else _template(template),
-            attachments=tuple(Attachment(**file) for file in payload.get("attachments", ())),
-            in_reply_to=payload.get("in_reply_to"),
-            last_inbound_at=None if last is None else from_us(last),
-            kind=payload.get("kind") or "message",
-            author=payload.get("author"),
-        )
-
-    def _one(self, channel: SendsMessages, row: CommandRow, message: Message, refusal: str | None) -> None:
-        refusal = refusal or self._refusal(channel, message)
-        if refusal is not None:
-            self._finish(row, UndeliverableError(f"{self.live.name}: {refusal}"), detail=refusal)
+    def _one(self, channel: SendsMessages, going: Going, verdict: str | None) -> None:
+        """Send what one command asks for, part after part; what is left of it when one fails goes on from there."""
+        row = going.row
+        made = verdict or going.refusal or parts(going, self.world.now_us())
+        if isinstance(made, str):
+            self._finish(row, UndeliverableError(f"{self.live.name}: {made}"), detail=made)
             return
+        begin(going, made)
+        for message in made[len(row.keys) :]:
+            self._part(channel, row, message)
+            if row.state != "pending" or row.error is not None or self.live.gate.allows(SEND) == NOTHING:
+                break
+
+    def _part(self, channel: SendsMessages, row: CommandRow, message: Message) -> None:
         sure(self.world.store, self.lease, self.world.now_us())
         row.state = "claimed"
         with self.world.store.writing() as connection:
@@ -133,30 +133,10 @@ class Send:
         except RemoteError as error:
             outcome = error
         except Exception as error:  # noqa: BLE001 - a connector's bug: nobody knows whether the message went
-            told = f"{self.live.name}: the connector failed ({type(error).__name__}) while sending message {row.uid}"
+            told = f"{self.live.name}: the connector failed ({type(error).__name__}) while sending message {message.id}"
             outcome = OutcomeUnknownError(told)
         faults.reach("send.called")
         self._finish(row, outcome)
-
-    def _refusal(self, channel: SendsMessages, message: Message) -> str | None:
-        """Why the channel cannot carry this message; None when it can."""
-        limits = channel.capabilities(message.conversation)
-        if message.template is not None:
-            return None if limits.templates else "this channel has no templates"
-        if not message.text and not message.attachments and message.kind != "call":
-            return "an empty message"
-        if limits.max_text is not None and len(message.text or "") > limits.max_text:
-            return f"the text is longer than {limits.max_text} characters: shorten it"
-        for file in message.attachments:
-            if not any((file.mime_type or "").startswith(kind) for kind in limits.media):
-                return f"this channel carries no {file.mime_type or file.kind}"
-        window = limits.reply_window
-        if window is not None and (
-            message.last_inbound_at is None or self.world.clock.now() - message.last_inbound_at > window
-        ):
-            hours = int(window.total_seconds() // 3600)
-            return f"the customer has not written in the last {hours} hours: only a template may be sent"
-        return None
 
     def _step(self, row: CommandRow, error: RemoteError) -> Step:
         if self._probe and isinstance(error, RetryableError):  # the channel is down, whatever is sent
@@ -179,22 +159,19 @@ class Send:
                 batch.interactions[interaction.uid] = interaction
             told = loaded.get(row.interaction_id or 0)
             if isinstance(outcome, Receipt):
-                row.state, row.error, row.answer = "done", None, {"key": outcome.key}
-                if told is not None:
-                    touches.sent(batch, told, outcome.key, outcome.conversation)
-                    touches.say(batch, told, self._status(row, "sent", outcome.key))
-                    touches.unpark(batch, [batch.aliases[-1][0]])
-                self.budget.earn(1)
+                self._went(batch, row, told, outcome)
             elif taken is not None:
                 row.error = type(outcome).__name__
                 row.due_at = batch.now + int(taken.after.total_seconds() * _US)
                 row.attempts += taken.counts
                 row.state = _STATES.get(taken.next, "dead")
                 if row.state in ("refused", "dead") and told is not None:
-                    touches.failed(batch, told, detail or _short(outcome))
+                    touches.failed(batch, told, _of_parts(row) + (detail or _short(outcome)))
                     touches.say(batch, told, self._status(row, "failed", row.uid, told.status_detail))
                 if row.state in ("dead", "unknown"):
                     batch.letters.append(_letter(row, outcome))
+                if isinstance(outcome, OptedOutError):
+                    consent.refused(batch, row)
             commands.save(connection, [row])
             batch.flush()
             faults.reach("send.before_record")
@@ -202,13 +179,19 @@ class Send:
         if isinstance(outcome, AuthError):
             raise outcome
 
+    def _went(self, batch: Batch, row: CommandRow, told: InteractionRow | None, receipt: Receipt) -> None:
+        if told is not None:
+            touches.sent(batch, told, row, receipt.key, receipt.conversation)
+        done = row.taken(receipt.key)
+        if told is not None:
+            if done:
+                touches.say(batch, told, self._status(row, "sent", receipt.key))
+            touches.unpark(batch, [batch.aliases[-1][0]])
+        self.budget.earn(1)
+
     def _status(self, row: CommandRow, status: Status, key: str, detail: str | None = None) -> StatusReported:
         """What came of a send, as plugins hear it."""
         return StatusReported(of=key, status=status, at=self.world.clock.now(), callback=row.uid, detail=detail)
-
-
-def _template(values: dict[str, Any]) -> Template:
-    return Template(**{**values, "parameters": tuple(values.get("parameters", ()))})
 
 
 _STATES = {"retry": "pending", "pause": "pending", "unknown": "unknown", "refuse": "refused"}
@@ -219,7 +202,12 @@ _ASK = "its first status settles it; without one, look at the channel, and repla
 
 
 def _short(error: RemoteError) -> str:
-    return f"refused by the channel ({error.code})" if error.code else "refused by the channel"
+    said = "the customer does not want it" if isinstance(error, OptedOutError) else "refused by the channel"
+    return f"{said} ({error.code})" if error.code else said
+
+
+def _of_parts(row: CommandRow) -> str:
+    return f"part {len(row.keys) + 1} of {len(row.parts)}: " if row.keys else ""
 
 
 def _letter(row: CommandRow, error: RemoteError) -> DeadLetter:

@@ -15,10 +15,11 @@ from crocevia.model import (
     InteractionRevised,
     InteractionSeen,
     Party,
+    Status,
     StatusReported,
     to_us,
 )
-from crocevia.model.status import advances
+from crocevia.model.status import advances, together
 from crocevia.model.wire import from_wire, to_wire
 from crocevia.store import commands, dead, interactions
 from crocevia.store.commands import CommandRow
@@ -28,8 +29,9 @@ from crocevia.store.json import dumps, loads
 from crocevia.store.profiles import ProfileRow
 from crocevia.store.seen import chunks
 from crocevia.store.tables import parked
-from crocevia.sync import completed, consent, echoes, identified
+from crocevia.sync import completed, consent, deserve, echoes, identified
 from crocevia.sync.batch import Batch
+from crocevia.sync.degrade import part_of
 from crocevia.sync.resolve import resolve
 
 Revision = InteractionRevised | InteractionRemoved | InteractionCompleted | StatusReported
@@ -88,17 +90,13 @@ def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) 
     batch.subjects.add((profile.id, leaf.raw_id))
     batch.counts["applied"] += 1
     identified.learn(batch, profile, event.customer, at)
-    if not event.public or any(claim.verified for claim in profile.claims.values() if _reachable(claim.address)):
+    if party.points and (not event.public or deserve.reachable(profile)):  # who shows nothing is nobody's customer
         batch.deserve(profile)
     if profile.deserving or batch.ruled:
         batch.bind_new("interaction", ((row.id, profile.id),))
     else:
         batch.unbound.setdefault(profile.id, []).append(row.id)
     say(batch, row, event)
-
-
-def _reachable(address: str) -> bool:
-    return address.startswith(("phone||", "email||"))
 
 
 def _detail(batch: Batch, event: InteractionSeen, party: Party) -> dict[str, Any]:
@@ -224,49 +222,70 @@ def take_up(batch: Batch) -> None:
 def _settle(batch: Batch, leaves: Sequence[Leaf]) -> None:
     """A status that hands our command's id back settles a send whose outcome was unknown."""
     callbacks = {
-        leaf.event.callback: leaf.event
+        part_of(leaf.event.callback): leaf.event
         for leaf in leaves
         if isinstance(leaf.event, StatusReported) and leaf.event.callback
     }
-    settled = [
-        command
-        for command in commands.by_uids(batch.transaction, callbacks).values()
+    doubtful = [
+        (command, (command.uid, len(command.keys) + 1))
+        for command in commands.by_uids(batch.transaction, {uid for uid, _ in callbacks}).values()
         if command.state in ("unknown", "claimed") and command.connection == batch.live.name
     ]
-    settle_sends(batch, [(command, callbacks[command.uid].of) for command in settled])
+    settle_sends(batch, [(command, callbacks[part].of) for command, part in doubtful if part in callbacks])
 
 
 def settle_sends(batch: Batch, found: Sequence[tuple[CommandRow, str]]) -> None:
-    """Sends whose outcome was unknown have gone out, as messages of these keys."""
+    """Sends whose outcome was unknown have gone out, as messages of these keys; what they have left goes on."""
     settled = [command for command, _ in found]
     rows = interactions.load(batch.transaction, {row.interaction_id for row in settled if row.interaction_id})
     for command, key in found:
-        command.state, command.answer, command.changed_at = "done", {"key": key}, batch.now
-        command.error = None
         row = rows.get(command.interaction_id or 0)
         if row is not None:
-            sent(batch, row, key)
+            sent(batch, row, command, key)
+        command.changed_at = batch.now
+        if command.taken(key) and row is not None:
             say(batch, row, StatusReported(of=key, status="sent", at=batch.world.clock.now(), callback=command.uid))
     commands.save(batch.transaction, settled)
     dead.close(batch.transaction, "command", [command.id for command in settled])
 
 
-def sent(batch: Batch, row: InteractionRow, key: str, conversation: str | None = None) -> None:
-    """A reply has become a message on its channel, under the channel's own `key`."""
+def sent(batch: Batch, row: InteractionRow, command: CommandRow, key: str, conversation: str | None = None) -> None:
+    """A reply, or its next part, has become a message on its channel, under the channel's own `key`."""
     uid = interaction_uid(batch.live.name, key)
-    row.detail["message_key"] = key
     row.conversation = conversation or row.conversation
-    if advances("sent", row.status):
+    if (command.answer or {}).get("public"):
+        row.detail["public"] = True
+    if not command.keys:
+        row.detail["message_key"] = key
+    if len(command.parts) > 1:
+        went = {name: status for name, status in row.detail.get("parts", {}).items() if name != _UNSENT}
+        row.detail |= {"parts": {**went, key: "sent"}, "of_parts": len(command.parts)}
+        _put_together(row, None)
+    elif advances("sent", row.status):
         row.status, row.status_detail = "sent", None
     changed(batch, row)
     batch.aliases.append((uid, row.id))
     batch.interactions[uid] = row
 
 
+_UNSENT = ""
+"""Stands for the key of a part that did not go."""
+
+
 def failed(batch: Batch, row: InteractionRow, detail: str) -> None:
     """A reply did not go out, and will not: the record in the CRM says so and why."""
     row.status, row.status_detail = "failed", detail
+    if "parts" in row.detail:
+        row.detail["parts"] = {**row.detail["parts"], _UNSENT: "failed"}
     changed(batch, row)
+
+
+def _put_together(row: InteractionRow, detail: str | None) -> None:
+    """The status of a reply that goes as several messages: that of the part that fares worst."""
+    fared = row.detail["parts"].values()
+    whole = "failed" in fared or len(fared) == row.detail["of_parts"]
+    row.status = together(fared) if whole else "sending"
+    row.status_detail = detail or row.status_detail if row.status == "failed" else None
 
 
 def revise(batch: Batch, row: InteractionRow, leaf: Leaf) -> None:
@@ -307,6 +326,13 @@ def _revised(row: InteractionRow, event: Revision) -> bool:
 
 
 def _fared(row: InteractionRow, event: StatusReported) -> bool:
+    parts: dict[str, Status] = row.detail.get("parts", {})
+    if event.of in parts:
+        if not advances(event.status, parts[event.of]):
+            return False
+        row.detail["parts"] = {**parts, event.of: event.status}
+        _put_together(row, event.detail)
+        return True
     if not advances(event.status, row.status):
         return False
     row.status, row.status_detail = event.status, event.detail
