@@ -15,7 +15,8 @@ from crocevia_meta.node import Node, UnreadableError, label, optional_id, option
 
 Reader = Callable[[Leaf], Event]
 _MESSAGING = ("entry.*.messaging.*", "entry.*.standby.*")
-LEAF_PATHS = (*_MESSAGING, *(f"{path}.delivery.mids.*" for path in _MESSAGING), "entry.*.changes.*")
+_MIDS = ".delivery.mids.*"
+LEAF_PATHS = (*_MESSAGING, *(f"{path}{_MIDS}" for path in _MESSAGING), "entry.*.changes.*")
 """A delivery receipt names several messages, each of which is told of."""
 
 _SHAPE = Shape(*LEAF_PATHS)
@@ -33,8 +34,9 @@ def leaves(body: object) -> list[Leaf]:
     if isinstance(body, dict) and "object" not in body:
         if isinstance(body.get("entry"), list):
             return _SHAPE.leaves(body)
-        if "entry" not in body and isinstance(body.get("messaging"), dict):
-            return [Leaf("/messaging", _MESSAGING[0], body["messaging"], "bare", {})]
+        if "entry" not in body and "messaging" in body:
+            update = body["messaging"]
+            return [Leaf("/messaging", _MESSAGING[0], update, "bare" if isinstance(update, dict) else "broken", {})]
     return _SHAPE.leaves(delivery(body))
 
 
@@ -68,7 +70,7 @@ def _event(leaf: Leaf, account: Account, readers: Mapping[str, Reader | str]) ->
     reader = readers[branch]
     if isinstance(reader, str):
         return Ignored(reason=reader, leaf=leaf.pointer)
-    if leaf.state == "broken" and not isinstance(leaf.node, str):
+    if leaf.state == "broken" and not (leaf.path.endswith(_MIDS) and isinstance(leaf.node, str)):
         return Unrecognised(what=f"{leaf.path} is of a wrong type", leaf=leaf.pointer)
     try:
         return reader(leaf)
@@ -80,7 +82,8 @@ def _entry(leaf: Leaf) -> Event:
     """An entry with none of the lists that we read."""
     if leaf.state == "broken":
         return Unrecognised(what=f"{leaf.path} is of a wrong type", leaf=leaf.pointer)
-    if unknown := sorted(set(leaf.node) - _OF_AN_ENTRY):
+    lists = [name for name, value in leaf.node.items() if isinstance(value, list)]
+    if unknown := sorted(set(lists) - _OF_AN_ENTRY):
         return Unrecognised(what=f"an entry with {label(unknown[0])}", leaf=leaf.pointer)
     return Ignored(reason="an empty part of a delivery", leaf=leaf.pointer)
 

@@ -29,6 +29,7 @@ from crocevia_meta.webhooks import MetaWebhooks
 _MESSAGES = "a private message: a connection of kind messenger reads it"
 _CAPABILITIES = Capabilities(
     max_text=2000,
+    max_caption=0,
     media=dict.fromkeys(("image/gif", "image/jpeg", "image/png"), 4 * sending.MB),
     public=True,
     private=True,

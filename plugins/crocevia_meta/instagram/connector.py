@@ -76,6 +76,7 @@ class Instagram(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
             return Capabilities(max_text=MAX_TEXT, public=True, private=thread.startswith(comments.COMMENT))
         return Capabilities(
             max_text=MAX_TEXT,
+            max_caption=0,
             media=_MEDIA,
             buttons=sending.MOST_QUICK_REPLIES,
             button_text=sending.QUICK_REPLY_TEXT,

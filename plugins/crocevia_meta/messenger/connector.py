@@ -65,6 +65,7 @@ class Messenger(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
         """The same for every conversation."""
         return Capabilities(
             max_text=MAX_TEXT,
+            max_caption=0,
             media=sending.MEDIA,
             buttons=sending.MOST_QUICK_REPLIES,
             button_text=sending.QUICK_REPLY_TEXT,

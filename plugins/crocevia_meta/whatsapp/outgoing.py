@@ -26,8 +26,12 @@ _OFFICE = (
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
     "text/plain",
 )
+MAX_CAPTION = 1024
+"""Characters under an image, video or document. Source: .../whatsapp/messages/image-messages (2026-05)."""
+
 CAPABILITIES = Capabilities(
     max_text=4096,
+    max_caption=MAX_CAPTION,
     media={
         **dict.fromkeys(("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg"), 16 * _MB),
         **dict.fromkeys(("image/jpeg", "image/png"), 5 * _MB),
@@ -43,9 +47,6 @@ CAPABILITIES = Capabilities(
 )
 """Source: .../whatsapp/messages/text-messages (4096 characters), .../whatsapp/business-phone-numbers/media (sizes),
 .../whatsapp/messages/send-messages (customer service window) (2026-05). A static sticker may have 100 KB."""
-
-MAX_CAPTION = 1024
-"""Characters under an image, video or document. Source: .../whatsapp/messages/image-messages (2026-05)."""
 
 
 def body(message: Message, *, list_button: str = "…") -> dict[str, Any]:
