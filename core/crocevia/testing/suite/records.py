@@ -64,7 +64,7 @@ class Records(RecordWork):
             changed = [event for event in told if isinstance(event, RecordChanged) and event.id == made.id]
             expect(changed, "the feed does not tell a record that was changed")
             _same(mapping, values, changed[-1].values, "the feed")
-            expect(changed[-1].version == version, f"the feed says version {changed[-1].version}, and fetch {version}")
+            expect(changed[-1].version >= version, "the feed's version of a record is before that of fetch")
 
     def test_one_batch_is_one_outcome_each(self, stream: str) -> None:
         """Of many records in one call, each outcome is of the record at its place."""
