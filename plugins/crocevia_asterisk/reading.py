@@ -63,25 +63,20 @@ def story(item: Any) -> list[Told]:
 
 
 def _call(item: Any, settings: Settings, leaf: str) -> Event:
-    id_ = item.get("linkedid") if isinstance(item, dict) else None
+    type_, id_ = (item.get("type"), item.get("linkedid")) if isinstance(item, dict) else (None, None)
     told = story(item)
     if not isinstance(id_, str) or not id_ or not told:
         return Unrecognised(what="a call without its events", leaf=leaf)
+    ours = id_.startswith(OURS)
+    if type_ not in ("began", "ended", *(("status",) if ours else ())):
+        return Unrecognised(what="a call of which something else is told", leaf=leaf)
     call = Call.of(id_, told)
     found = sides(call, settings)
-    ours = id_.startswith(OURS)
     if found.direction == "internal" and settings.internal == "ignore" and not ours:
         return Ignored(reason="a call between extensions", leaf=leaf)
-    match item.get("type"):
-        case "began":
-            said = _status(call, "sent", leaf) if ours else _seen(call, found, settings, leaf)
-        case "status" if ours:
-            said = _fared(call, found, leaf)
-        case "ended":
-            said = _completed(call, found, settings, leaf)
-        case _:
-            said = Unrecognised(what="a call of which something else is told", leaf=leaf)
-    return said
+    if type_ == "began":
+        return _status(call, "sent", leaf) if ours else _seen(call, found, settings, leaf)
+    return _completed(call, found, settings, leaf) if type_ == "ended" else _fared(call, found, leaf)
 
 
 def _seen(call: Call, found: Sides, settings: Settings, leaf: str) -> Event:

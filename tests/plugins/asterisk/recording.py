@@ -57,7 +57,7 @@ def five_calls() -> Recording:
     text, _, tail = text.partition("##### CDR Master.csv (cdr_csv)\n")
     ami: list[tuple[float, Packet]] = []
     ari: list[tuple[float, dict[str, Any]]] = []
-    for kind, at, said in re.findall(r"^@(AMI|ARI) t=([\d.]+)\n(.*?)(?=^@A|^#####|\Z)", text, re.S | re.M):
+    for kind, at, said in re.findall(r"^@(AMI|ARI) t=([\d.]+)\n(.*?)(?=^@A|^#####|\Z)", text, re.DOTALL | re.MULTILINE):
         if kind == "ARI":
             ari.append((BEGAN_S + float(at), json.loads(said)))
         else:
