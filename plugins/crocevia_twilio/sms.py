@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from attrs import field, frozen
+from attrs import frozen
 
 from crocevia import (
     Capabilities,
@@ -25,10 +25,6 @@ from crocevia_twilio import history, sms_outgoing, sms_reading
 from crocevia_twilio.account import AccountSettings, TwilioAccount
 from crocevia_twilio.refusals import refusal
 
-STOP_WORDS = ("STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT")
-START_WORDS = ("START", "UNSTOP")
-"""What Twilio itself takes for a stop, and for a start again, unless the account was set up otherwise. `YES` is none
-of ours: it is an answer too. Source: https://help.twilio.com/articles/223134027 (2026)."""
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _NO_REPLY = b'<?xml version="1.0" encoding="UTF-8"?>\n<Response/>'
 
@@ -42,15 +38,11 @@ class SmsSettings(AccountSettings):
             number that the customer wrote to.
         messaging_service_sid: `MG...`: a Messaging Service chooses the sender instead.
         mms: Whether files can be sent from these numbers; outside of the United States and Canada they cannot.
-        opt_out_words: What customers write who want no more messages, where Twilio does not mark it.
-        opt_in_words: What they write to have them again.
     """
 
     sender: str | None = None
     messaging_service_sid: str | None = None
     mms: bool = False
-    opt_out_words: tuple[str, ...] = field(default=STOP_WORDS)
-    opt_in_words: tuple[str, ...] = field(default=START_WORDS)
 
 
 class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
@@ -65,18 +57,11 @@ class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
 
     def parse(self, raw: Raw, context: ParseContext) -> Iterable[Event]:
         """One event, or one ignored or unrecognised, for each leaf."""
-        return sms_reading.events(raw, self._words)
+        return sms_reading.events(raw)
 
     def leaves(self, raw: Raw) -> list[str]:
-        """Each message, what became of each of ours, and each word of consent."""
-        return [leaf.pointer for leaf in sms_reading.leaves(raw, self._words)]
-
-    @property
-    def _words(self) -> sms_reading.Words:
-        stop, start = self.settings.opt_out_words, self.settings.opt_in_words
-        return sms_reading.Words(
-            stop=frozenset(word.upper() for word in stop), start=frozenset(word.upper() for word in start)
-        )
+        """Each message, what became of each of ours, and what customers want to be sent."""
+        return [leaf.pointer for leaf in sms_reading.leaves(raw)]
 
     def answer(self, request: Request) -> tuple[bytes, str]:
         """Nothing is answered at once: replies are sent."""

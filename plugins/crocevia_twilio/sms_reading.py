@@ -38,19 +38,13 @@ _STATUSES: dict[str, Literal["sending", "sent", "delivered", "read", "failed"]] 
     "read": "read",
     **dict.fromkeys(("undelivered", "failed", "canceled"), "failed"),
 }
+_WANTED = {"STOP": False, "START": True}
+"""By `OptOutType`, with which Twilio marks a keyword of Advanced Opt-Out; words without the mark are the core's."""
 _INBOUND = frozenset({"received", "receiving"})
 _KINDS = {"image": "image", "audio": "audio", "video": "video"}
 _CARDS = frozenset({"text/vcard", "text/x-vcard", "text/directory"})
 MOST_MEDIA = 10
 """Files of one message. Source: https://www.twilio.com/docs/messaging/guides/accepted-mime-types (2026-03)."""
-
-
-@frozen(kw_only=True)
-class Words:
-    """What a customer writes who wants no more messages, or wants them again, where Twilio does not mark it."""
-
-    stop: frozenset[str]
-    start: frozenset[str]
 
 
 @frozen
@@ -62,12 +56,12 @@ class Leaf:
     fields: Fields
 
 
-def leaves(raw: Raw, words: Words) -> list[Leaf]:
+def leaves(raw: Raw) -> list[Leaf]:
     """Every statement of a raw: messages, what became of ours, and what customers want to be sent."""
-    return [leaf for one in resources.found(raw) for leaf in _of(one, words)] or [Leaf("", "nothing", {})]
+    return [leaf for one in resources.found(raw) for leaf in _of(one)] or [Leaf("", "nothing", {})]
 
 
-def _of(one: resources.Found, words: Words) -> Iterator[Leaf]:
+def _of(one: resources.Found) -> Iterator[Leaf]:
     said = one.fields
     if said is None:
         yield Leaf(one.pointer, "no object", {})
@@ -76,10 +70,10 @@ def _of(one: resources.Found, words: Words) -> Iterator[Leaf]:
     elif not _sid(said):
         yield Leaf(one.pointer, "no id", said)
     else:
-        yield from _of_message(one.pointer, said, words)
+        yield from _of_message(one.pointer, said)
 
 
-def _of_message(pointer: str, said: Fields, words: Words) -> Iterator[Leaf]:
+def _of_message(pointer: str, said: Fields) -> Iterator[Leaf]:
     outbound = said.get("Direction", "").startswith("outbound")
     told = _status(said)
     if outbound:  # of the API's list
@@ -89,20 +83,20 @@ def _of_message(pointer: str, said: Fields, words: Words) -> Iterator[Leaf]:
         yield Leaf(pointer, "a status", said)
     else:
         yield Leaf(pointer, "a message", said)
-        if _wants(said, words) is not None:
-            yield Leaf(f"{pointer}/body", "a consent", said)
+        if said.get("OptOutType", "").upper() in _WANTED:
+            yield Leaf(f"{pointer}/consent", "a consent", said)
 
 
-def events(raw: Raw, words: Words) -> Iterator[Event]:
+def events(raw: Raw) -> Iterator[Event]:
     """One event, ignored or unrecognised for each statement."""
-    for leaf in leaves(raw, words):
+    for leaf in leaves(raw):
         match leaf.says:
             case "a message":
                 yield _message(leaf, raw.received_at)
             case "a status":
                 yield _reported(leaf, raw)
             case "a consent":
-                yield _consent(leaf, raw.received_at, words)
+                yield _consent(leaf, raw.received_at)
             case "a call":
                 yield Ignored(
                     reason="a call: give the number's voice webhook to a twilio_voice connection", leaf=leaf.pointer
@@ -197,22 +191,14 @@ def _why(said: Fields) -> str | None:
     return known or ("canceled before it was sent" if _status(said) == "canceled" else None)
 
 
-def _wants(said: Fields, words: Words) -> bool | None:
-    """Whether the customer wants to be written to; None where nothing is said of it."""
-    if told := said.get("OptOutType", "").upper():
-        return {"STOP": False, "START": True}.get(told)
-    word = said.get("Body", "").strip().upper()
-    return False if word in words.stop else True if word in words.start else None
-
-
-def _consent(leaf: Leaf, received_at: datetime, words: Words) -> ConsentReported:
+def _consent(leaf: Leaf, received_at: datetime) -> ConsentReported:
     said = leaf.fields
-    granted = bool(_wants(said, words))
+    word = said["OptOutType"].upper()
     return ConsentReported(
         key=_sid(said) or "",
         party=addresses.party(said.get("From", ""), said.get("To", "")),
         at=moment(said.get("DateSent")) or received_at,
-        granted=granted,
-        evidence=f"keyword {said.get('OptOutType') or said.get('Body', '').strip().upper()}",
+        granted=_WANTED[word],
+        evidence=f"keyword {word}",
         leaf=leaf.pointer,
     )

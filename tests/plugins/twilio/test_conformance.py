@@ -24,5 +24,8 @@ TestTwilioSms = connector_suite(
     TwilioSms, samples="sms_samples/", settings={**SETTINGS, "sender": "+390212345678"}, sign=sign
 )
 TestTwilioVoice = connector_suite(
-    TwilioVoice, samples="voice_samples/", settings={**SETTINGS, "dial": ["+390299999999"], "voicemail": True}, sign=sign
+    TwilioVoice,
+    samples="voice_samples/",
+    settings={**SETTINGS, "dial": ["+390299999999"], "voicemail": True},
+    sign=sign,
 )
