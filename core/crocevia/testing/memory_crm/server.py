@@ -33,6 +33,7 @@ Automation = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
 _KINDS: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "integer": (int,),
+    "boolean": (bool,),
     "datetime": (str,),
     "reference": (str,),
     "rows": (list, tuple),
