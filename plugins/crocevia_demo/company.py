@@ -78,6 +78,7 @@ class Company:
     vendor: Vendor = field(init=False)
     org: Org = field(init=False)
     town: roads.Town = field(init=False)
+    social: roads.Social = field(init=False)
     daemon: Daemon = field(init=False)
     _process: subprocess.Popen[bytes] | None = None
     _neighbours: list[subprocess.Popen[bytes]] = field(factory=list)
@@ -175,21 +176,30 @@ class Company:
             self._end()
 
     def _open(self) -> None:
-        hook = f"http://127.0.0.1:{self.port}/hooks/whatsapp"
+        hook, ledger = f"http://127.0.0.1:{self.port}/hooks/whatsapp", ("--ledger", str(self.ledger))
         failing = [part for number in self.failing for part in ("--failing-number", number)]
         self.vendor = Vendor(
             self._neighbour(
                 "crocevia_meta.simulator", "--webhook", hook, "--phone-number-id", PHONE_NUMBER_ID,
                 "--app-secret-env", "CROCEVIA_DEMO_APP_SECRET", "--access-token-env", "CROCEVIA_DEMO_ACCESS_TOKEN",
-                "--seed", str(self.seed), "--redelivery-rate", "0.25", "--lost-answer-rate", "0.1", *failing,
+                "--seed", str(self.seed), "--redelivery-rate", "0.25", "--lost-answer-rate", "0.1", *failing, *ledger,
             )
         )  # fmt: skip
         secret = self._secrets["CROCEVIA_DEMO_CLIENT_SECRET"]
         self.org = Org(
-            self._neighbour("crocevia_salesforce.simulator", "--seed", str(self.seed), "--client-secret", secret)
+            self._neighbour(
+                "crocevia_salesforce.simulator", "--seed", str(self.seed), "--client-secret", secret, *ledger
+            )
         )
         hooks = f"{self.daemon.url}/hooks"
-        self.town = roads.Town(self._neighbour("crocevia_demo.town", "--hooks", hooks))
+        self.town = roads.Town(self._neighbour("crocevia_demo.town", "--hooks", hooks, *ledger))
+        self.social = roads.Social(
+            self._neighbour(
+                "crocevia_meta.simulator.social", "--webhook", f"{hooks}/messenger", "--redelivery-rate", "0.25",
+                "--app-secret-env", "CROCEVIA_DEMO_APP_SECRET", "--access-token-env", "CROCEVIA_DEMO_ACCESS_TOKEN",
+                "--page-id", roads.PAGE, "--instagram-id", roads.ACCOUNT, "--seed", str(self.seed),
+            )
+        )  # fmt: skip
         self.settings.write_text(
             (_SETTINGS + roads.SETTINGS).format(
                 port=self.port,
@@ -199,6 +209,9 @@ class Company:
                 poll_s=POLL_S,
                 daemon=self.daemon.url,
                 town=self.town.url,
+                social=self.social.url,
+                page=roads.PAGE,
+                instagram=roads.ACCOUNT,
                 account=account(self._secrets["CROCEVIA_DEMO_TOWN"]),
                 **self.town.state()["ports"],
             )
@@ -207,7 +220,7 @@ class Company:
     def _neighbour(self, module: str, *arguments: str) -> str:
         """Start a simulator; return the URL that it prints."""
         log = self._log(f"{module.removeprefix('crocevia_').replace('.', '-')}.log")
-        program = [sys.executable, "-P", "-m", module, "--port", "0", "--ledger", str(self.ledger), *arguments]
+        program = [sys.executable, "-P", "-m", module, "--port", "0", *arguments]
         process = self._start(program, stdout=subprocess.PIPE, stderr=log)
         self._neighbours.append(process)
         assert process.stdout is not None  # noqa: S101 - it was asked for

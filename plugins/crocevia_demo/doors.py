@@ -69,6 +69,15 @@ class Org(Door):
         answer = self._call("POST", f"/contacts/{contact}/reply", data={"text": text})
         return answer.headers["Location"].rpartition("#")[2]
 
+    def merge(self, contact: str, other: str) -> None:
+        """Merge another contact into one, as the CRM's user."""
+        self._call("POST", f"/_simulator/records/Contact/{contact}/merge", json={"losers": [other]})
+
+    def key(self, interaction: str) -> str | None:
+        """Our external id of an interaction record; None while it has none."""
+        values: dict[str, Any] = self._call("GET", f"/_simulator/records/Interaction__c/{interaction}").json()
+        return values.get("Crocevia_Key__c")
+
     def calls(self, after: int) -> list[dict[str, Any]]:
         """API calls after a sequence number, oldest first: `{"seq", "method", "path", "write", "api", ...}`."""
         found: list[dict[str, Any]] = self._call("GET", "/_simulator/ledger/calls", params={"after": str(after)}).json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,13 @@ _ANSWERS = {
     "sms": "Confermato: sabato alle 10.",
     "email": "In allegato trova il preventivo.\n\nCiclofficina Po",
     "site": "Sì, anche con carta.",
+    "messenger": "Ecco le foto richieste.",
+    "page": "Grazie Sofia, a sabato!",
+    "instagram": "Quella verde è ancora disponibile.",
 }
 """What the shop answers, by road; who telephones and who comes to the shop has been answered."""
+_PLACES = {"page": "messenger", "instagram": "instagram"}
+"""The road of what is said there in private."""
 
 
 @define
@@ -57,7 +63,23 @@ class Journey:
         site.begin(None)
         site.begin(sofia)
         self._step("site", site.write("Si può pagare alla consegna?"))
+        self._social(book)
         self._answer(site, book)
+
+    def _social(self, book: Book) -> None:
+        """Where she shows no number and no address, the CRM's user says who she is, and merges two contacts."""
+        company, name = self.company, self.sofia.name
+        [whose] = {row["Contact__c"] for row in self._wait(self._together)}
+        for road, place in (("messenger", "page"), ("instagram", "instagram")):
+            made = company.social.message(place, name, "Mi mandate due foto?")
+            book.sent(road, made, "message", name)
+            self._step(road, made)
+            [other] = company.org.interactions("Message_Id__c", made)
+            company.org.merge(whose, other["Contact__c"])
+            self._wait(self._together)
+        made = company.social.comment(name, "Bravissimi, ci vediamo sabato")
+        book.sent("page", made, "comment", name)
+        self._step("page", made)
 
     def _step(self, road: str, key: str) -> None:
         """It is done; go on when the CRM shows it, so that the order is known."""
@@ -70,9 +92,18 @@ class Journey:
         [whose] = {row["Contact__c"] for row in self._wait(self._together)}
         for road, words in _ANSWERS.items():
             values = {"Contact__c": whose, "Connection__c": road, "Direction__c": "Outbound", "Status__c": "To Send"}
+            values |= {"Public__c": "true"} if road == "page" else {}
             self.answers[road] = self.company.org.create("Interaction__c", {**values, "Body__c": words})
         for line in self._wait(site.read):
             book.received("site", line["key"], site.visitor, line["key"])
+        for said in self._wait(self._said):
+            road = "page" if said["public"] else _PLACES[said["place"]]
+            key = self._wait(partial(self.company.org.key, self.answers[road]))
+            book.received(road, said["id"], said["to"], key if said["text"] == _ANSWERS[road] else "")
+
+    def _said(self) -> list[dict[str, Any]]:
+        said = self.company.social.said()
+        return said if len(said) >= len(_PLACES) + 1 else []
 
     def _together(self) -> list[dict[str, Any]]:
         """Everything that she has done, once it is all one contact's."""

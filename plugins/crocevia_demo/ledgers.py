@@ -65,7 +65,7 @@ def read(folder: Path) -> Ledgers:
 def _mutate(made: Ledgers, line: Line) -> None:
     records = made.records[line["object"]]
     match line["op"]:
-        case "delete":
+        case "delete" | "merge":
             records.pop(line["id"], None)
         case "create":
             records[line["id"]] = dict(line["values"])

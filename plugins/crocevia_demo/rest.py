@@ -54,8 +54,8 @@ class Rest:
         state = self.company.vendor.state()
         if not state["idle"] or state["undelivered"] or state["leaves_waiting"]:
             return f"{state['undelivered'] + state['leaves_waiting']} deliveries"
-        if left := self.company.town.state()["undelivered"]:
-            return f"{left} deliveries"
+        if self.company.town.state()["undelivered"] or not self.company.social.is_idle():
+            return "the other roads' deliveries"
         figures = self.company.daemon.figures()
         if figures is None:
             return "the daemon"

@@ -104,6 +104,32 @@ class Town(Door):
         return found
 
 
+class Social(Door):
+    """The company's page and its Instagram account, as people use them."""
+
+    def message(self, place: str, name: str, words: str) -> str:
+        """Write in private to the page or the account; return the message's id."""
+        return self._deed("message", place=place, name=name, message={"text": words})
+
+    def comment(self, name: str, words: str) -> str:
+        """Comment on the page's post; return the comment's id."""
+        return self._deed("comment", place="page", name=name, text=words)
+
+    def said(self) -> list[dict[str, Any]]:
+        """What the company has said: `id`, `place`, `to`, `text`, `public`."""
+        found: list[dict[str, Any]] = self._call("GET", "/admin/said").json()
+        return found
+
+    def is_idle(self) -> bool:
+        """Whether everything was told."""
+        return bool(self._call("GET", "/admin/idle").json()["idle"])
+
+    def _deed(self, what: str, **said: Any) -> str:
+        return str(self._call("POST", f"/admin/{what}", json=said).json()["id"])
+
+
+PAGE = "1065000000000001"
+ACCOUNT = "17841400000000001"
 SECRET = ("sms", "phone", "email", "site", "till")
 """Roads on which the company and somebody else share a secret."""
 SETTINGS = """
@@ -146,4 +172,29 @@ kind = "visits"
 secret = {{ env = "CROCEVIA_DEMO_TILL" }}
 programme = "ciclofficina"
 trusts_contacts = true
+
+[connections.messenger]
+kind = "messenger"
+page_id = "{page}"
+base_url = "{social}"
+app_secret = {{ env = "CROCEVIA_DEMO_APP_SECRET" }}
+access_token = {{ env = "CROCEVIA_DEMO_ACCESS_TOKEN" }}
+verify_token = {{ env = "CROCEVIA_DEMO_VERIFY_TOKEN" }}
+webhooks_for = ["page", "instagram"]
+
+[connections.page]
+kind = "facebook_page"
+page_id = "{page}"
+base_url = "{social}"
+app_secret = {{ env = "CROCEVIA_DEMO_APP_SECRET" }}
+access_token = {{ env = "CROCEVIA_DEMO_ACCESS_TOKEN" }}
+verify_token = {{ env = "CROCEVIA_DEMO_VERIFY_TOKEN" }}
+
+[connections.instagram]
+kind = "instagram"
+account_id = "{instagram}"
+base_url = "{social}"
+app_secret = {{ env = "CROCEVIA_DEMO_APP_SECRET" }}
+access_token = {{ env = "CROCEVIA_DEMO_ACCESS_TOKEN" }}
+verify_token = {{ env = "CROCEVIA_DEMO_VERIFY_TOKEN" }}
 """

@@ -18,8 +18,8 @@ from crocevia_demo.day import day
 pytestmark = pytest.mark.xdist_group("demo")  # one at a time: each is four processes
 
 _CROCEVIA = Path(sys.executable).with_name("crocevia")
-ROADS = ["till", "whatsapp", "phone", "sms", "email", "site"]
-ANSWERED = ["email", "site", "sms", "whatsapp"]
+ROADS = ["till", "whatsapp", "phone", "sms", "email", "site", "messenger", "instagram", "page"]
+ANSWERED = ["email", "instagram", "messenger", "page", "site", "sms", "whatsapp"]
 _TERMS = {
     "incoming": ("received", ("applied", "superseded", "ignored", "quarantined", "pending")),
     "outgoing": ("wanted", ("applied", "pending", "unknown", "review", "dead", "blocked")),
@@ -154,7 +154,7 @@ def test_one_url_and_ctrl_c_ends_everything(page: subprocess.Popen[str]) -> None
     assert url.startswith("http://127.0.0.1:")
     assert requests.get(url, timeout=10).status_code == 200
     started = children(page.pid)
-    assert len(started) == 4
+    assert len(started) == 5
     page.send_signal(signal.SIGINT)
     assert page.wait(30) == 130
     assert [child for child in started if Path(f"/proc/{child}").exists()] == []
@@ -163,9 +163,9 @@ def test_one_url_and_ctrl_c_ends_everything(page: subprocess.Popen[str]) -> None
 def test_nothing_outlives_a_demo_that_was_killed(page: subprocess.Popen[str]) -> None:
     """Also kill -9 leaves no process behind."""
     deadline = time.monotonic() + 30
-    while len(started := children(page.pid)) < 4 and time.monotonic() < deadline:
+    while len(started := children(page.pid)) < 5 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(started) == 4
+    assert len(started) == 5
     page.kill()
     page.wait(10)
     while any(Path(f"/proc/{child}").exists() for child in started) and time.monotonic() < deadline + 30:
