@@ -60,11 +60,28 @@ def apply_seen(batch: Batch, leaves: Sequence[Leaf]) -> None:
         settle_sends(batch, [(command, event.key)])  # an echo that came before the status
         batch.counts["superseded"] += 1
         del fresh[interaction_uid(batch.live.name, event.key, event.part)]
-    parties = identified.in_normal_form(batch, [leaf.event.customer for leaf in fresh.values()])
-    for (uid, leaf), party, profile in zip(fresh.items(), parties, resolve(batch, parties), strict=True):
+    answers = {uid: leaf for uid, leaf in fresh.items() if _answers_unnamed(leaf.event)}
+    named = {uid: leaf for uid, leaf in fresh.items() if uid not in answers}
+    parties = identified.in_normal_form(batch, [leaf.event.customer for leaf in named.values()])
+    for (uid, leaf), party, profile in zip(named.items(), parties, resolve(batch, parties), strict=True):
         _log(batch, uid, leaf, party, profile)
+    for (uid, leaf), profile in zip(answers.items(), _answered(batch, answers.values()), strict=True):
+        _log(batch, uid, leaf, Party(), profile)
     consent.overhear(batch, [(batch.interactions[uid], leaf.event) for uid, leaf in fresh.items()])
     unpark(batch, list(fresh))
+
+
+def _answers_unnamed(event: InteractionSeen) -> bool:
+    """Whether it is ours and names no customer, but what it answers: a page's own comment under somebody's."""
+    return event.direction == "outbound" and event.in_reply_to is not None and not event.customer.points
+
+
+def _answered(batch: Batch, leaves: Iterable[Leaf]) -> list[ProfileRow]:
+    """Whose words these answer; where those are not known, a profile of nobody."""
+    uids = [interaction_uid(batch.live.name, leaf.event.in_reply_to) for leaf in leaves]
+    known = {**interactions.by_uids(batch.transaction, set(uids)), **batch.interactions}
+    found = batch.load_profiles({known[uid].profile_id for uid in uids if uid in known})
+    return [found[known[uid].profile_id] if uid in known else batch.new_profile() for uid in uids]
 
 
 def _log(batch: Batch, uid: str, leaf: Leaf, party: Party, profile: ProfileRow) -> None:

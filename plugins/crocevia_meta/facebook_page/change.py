@@ -98,11 +98,13 @@ class Change:
 
     @property
     def thread(self) -> str:
-        """Where it can be answered: under the comment that began the thread, or under the post."""
+        """Where it is answered: a comment's own, for others may write under the same one; the page's answer belongs
+        to the comment that it answers.
+        """
         if self.comment is None:
             return f"post:{self.target}"
-        answered = self.parent if self.parent not in (None, self.post) else self.comment
-        return f"comment:{answered}"
+        answers = self.by_us and self.parent not in (None, self.post)
+        return f"comment:{self.parent if answers else self.comment}"
 
     def attachments(self) -> tuple[Attachment, ...]:
         """Photos, videos and links, by URLs that expire."""

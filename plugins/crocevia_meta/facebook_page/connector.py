@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 
@@ -26,6 +27,7 @@ from crocevia_meta.graph import GRAPH_URL
 from crocevia_meta.messaging import sending
 from crocevia_meta.webhooks import MetaWebhooks
 
+_ID = re.compile(r"[0-9]+(_[0-9]+)?")
 _MESSAGES = "a private message: a connection of kind messenger reads it"
 _CAPABILITIES = Capabilities(
     max_text=2000,
@@ -81,13 +83,12 @@ class FacebookPage(GraphAccount, Connector[Settings], MetaWebhooks, SendsMessage
             UndeliverableError: there is nothing to answer: a page speaks to nobody of itself.
         """
         kind, _, thread = (message.conversation or "").partition(":")
-        answered = message.in_reply_to or ""
-        target = thread if not answered or ":" in answered else answered
-        if not target or kind not in ("post", "comment"):
+        if not thread or kind not in ("post", "comment"):
             raise UndeliverableError(f"message {message.id}: a page answers a comment or a post; name one")
         if message.public:
-            return self._comment(message, target)
-        recipient = {"post_id" if kind == "post" and target == thread else "comment_id": target}
+            answered = message.in_reply_to or ""
+            return self._comment(message, answered if _ID.fullmatch(answered) else thread)
+        recipient = {f"{kind}_id": thread}  # whose thread it is: in private, nobody else's words are answered
         body = sending.in_private(message, recipient, self.clock.now())
         body["message"]["metadata"] = self.account.mark(message.id)
         key, _ = self.posted(f"/{self.account.id}/messages", body, message.id, "message_id")

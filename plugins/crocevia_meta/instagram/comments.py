@@ -66,7 +66,7 @@ def changed(leaf: Leaf, account: Account, received_at: datetime) -> Event:
 
 
 def _comment(comment: Node, account: Account, at: datetime) -> InteractionSeen:
-    """A comment of somebody's, or the account's own; answered under the comment that began the thread."""
+    """A comment of somebody's, with a thread of its own, for others may write under the same; or our answer to one."""
     key, parent = required_id(comment, "id"), optional_id(comment, "parent_id")
     author = optional_node(comment, "from")
     id_ = optional_id(author, "id")
@@ -78,7 +78,7 @@ def _comment(comment: Node, account: Account, at: datetime) -> InteractionSeen:
         at=at,
         direction="outbound" if by_us else "inbound",
         kind="comment",
-        conversation=COMMENT + (parent or key),
+        conversation=COMMENT + (parent if by_us and parent else key),
         text=optional_text(comment, "text"),
         attachments=_media(optional_node(comment, "media")),
         in_reply_to=parent,

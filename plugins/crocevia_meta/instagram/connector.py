@@ -91,7 +91,7 @@ class Instagram(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
         if message.public:
             return self._public(message, thread)
         if thread.startswith(comments.COMMENT):
-            recipient = {"comment_id": message.in_reply_to or thread.removeprefix(comments.COMMENT)}
+            recipient = {"comment_id": thread.removeprefix(comments.COMMENT)}  # nobody else's words, in private
             body = sending.in_private(message, recipient, self.clock.now())
         elif message.to.kind != self.kind or message.to.scope != self.account.id or _is_public(thread):
             raise UndeliverableError(f"message {message.id}: this account has no conversation with the customer")
@@ -106,7 +106,7 @@ class Instagram(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
             raise RejectedError(f"message {message.id}: a comment on Instagram is a text, and nothing else")
         body: dict[str, Any] = {"message": message.text}
         if thread.startswith(comments.COMMENT):
-            path = f"/{message.in_reply_to or thread.removeprefix(comments.COMMENT)}/replies"
+            path = f"/{thread.removeprefix(comments.COMMENT)}/replies"
         elif thread.startswith(comments.MENTION):
             media, _, comment = thread.removeprefix(comments.MENTION).partition(":")
             path, body = f"/{self.account.id}/mentions", {**body, "media_id": media}

@@ -60,7 +60,7 @@ def seen(update: Update, key: str, **more: object) -> InteractionSeen:
     return InteractionSeen(
         key=key,
         author=update.us if update.by_us else update.customer,
-        recipients=(update.customer if update.by_us else update.us,),
+        recipients=(update.customer,) if update.by_us else (),
         at=update.at,
         direction="outbound" if update.by_us else "inbound",
         conversation=update.conversation,
