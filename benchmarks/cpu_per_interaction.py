@@ -47,7 +47,7 @@ def crocevia_cpu_s(world: World, bodies: list[bytes]) -> float:
             raws.append(Raw(connection=channel.name, kind=channel.kind, body=payload, received_at=now))
         with world.store.writing() as connection:
             journal.append(connection, raws)
-    while take_in(world, channel):
+    while take_in(world, channel).raws:
         pass
     push = Push(world, crm)
     while push.run(creating=True):
