@@ -48,6 +48,15 @@ class PromisesMoreButtons(GoodChannel):
         return evolve(super().capabilities(conversation), buttons=5)
 
 
+class TakesOneLine(GoodChannel):
+    """test_what_the_core_makes_fit_is_taken."""
+
+    def send(self, message: Message) -> Receipt:
+        if "\n" in (message.text or ""):
+            raise errors.RejectedError("one line at a time")
+        return super().send(message)
+
+
 class CallsALostAnswerRetryable(GoodChannel):
     """test_a_send_whose_answer_was_lost_is_unknown."""
 

@@ -59,7 +59,8 @@ class MemoryChannelPeer(Peer):
                 self.vendor.fail(errors.UndeliverableError("memory: too late"))
 
     def message(self, text: str) -> Message:
-        return Message(id="suite-1", to=ContactPoint("memory", "shop", "ada"), conversation="ada", text=text)
+        to, now = ContactPoint("memory", "shop", "ada"), self.clock.now()
+        return Message(id="suite-1", to=to, conversation="ada", text=text, last_inbound_at=now)
 
     def statuses(self, taken: Taken) -> list[bytes]:
         self.vendor.report(taken.key, "delivered", callback=taken.ref)

@@ -19,17 +19,24 @@ def _acme() -> Any:
     """The example of the documentation, letter for letter."""
     page = (Path(__file__).parents[2] / "docs" / "conformance.md").read_text()
     code = page.split("<!-- file: crocevia_acme.py -->\n```python\n")[1].split("```")[0]
+    peer = page.split("## Silver and gold")[1].split("```python\n")[1].split("\n\n\nTestAcmeChat =")[0]
     module = ModuleType("crocevia_acme")
-    exec(compile(code, "crocevia_acme.py", "exec"), module.__dict__)  # noqa: S102 -- running the example is the test
-    return module.AcmeChat
+    for text in (code, peer):
+        exec(compile(text, "crocevia_acme.py", "exec"), module.__dict__)  # noqa: S102 -- running them is the test
+    return module
 
 
 def _acme_headers(body: bytes, settings: Any) -> Mapping[str, str]:
     return {"X-Acme-Signature": hmac.new(settings.token.reveal().encode(), body, hashlib.sha256).hexdigest()}
 
 
+_ACME = _acme()
 TestAcmeChat = connector_suite(
-    _acme(), samples="suite_samples/acme", settings={"token": "s3cret", "workspace": "w1"}, sign=_acme_headers
+    _ACME.AcmeChat,
+    samples="suite_samples/acme",
+    settings={"token": "s3cret", "workspace": "w1"},
+    sign=_acme_headers,
+    peer=_ACME.AcmePeer,
 )
 
 TestMemoryChannel = connector_suite(

@@ -27,7 +27,7 @@ from crocevia.testing.suite.outage import Outages
 from crocevia.testing.suite.paging import Paging, Restarts
 from crocevia.testing.suite.purity import Purity
 from crocevia.testing.suite.records import Records
-from crocevia.testing.suite.sending import LIMITS, Sending
+from crocevia.testing.suite.sending import EXCESSES, LIMITS, Sending
 from crocevia.testing.suite.signature import HOSTILE, Signatures
 from crocevia.testing.suite.subject import Leaves, Sign, Subject, Tier, settings_from
 from crocevia.testing.suite.translation import Translation
@@ -51,6 +51,7 @@ class BronzeSuite(Translation, Batches, Oddities, Signatures, Purity, Decisions,
             ("write_failure", WritesRecords, lambda: {how: how for how in FAILURES}),
             ("lens", ReadsRecords, lambda: lenses(self.subject)),
             ("limit", SendsMessages, lambda: {limit: limit for limit in LIMITS}),
+            ("excess", SendsMessages, lambda: {excess: excess for excess in EXCESSES}),
             ("lost", SendsMessages, lambda: {how: how for how in ("lost answer", "garbled answer")}),
             ("stream", (Polls, ReadsRecords), lambda: {stream or "all": stream for stream in _streams(self.subject)}),
         ):
