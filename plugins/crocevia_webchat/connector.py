@@ -100,14 +100,18 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         identity = None
         if signed is not None:
             identity = proven(str(signed), ours.secrets, ours.site, now, ours.clock_skew_seconds)
-        before = None
-        if isinstance(asked.get("token"), str):
-            before = _or_none(asked["token"], ours, now)
-        visitor = session.begin(before, identity, ours.site)
+        before = _before(asked.get("token"), ours, now)
+        known = None if identity is None else _before(asked.get("known"), ours, now, session.ANONYMOUS_LIFE)
+        visitor = session.begin(before, known, identity, ours.site)
         if identity is None or identity.digest == visitor.told:
             return VisitorReply.json(self._opened(visitor, asked, now))
         visitor = evolve(visitor, told=identity.digest)
-        told: dict[str, Any] = {"type": "identified", "id": identity.digest, "identity": asdict(identity)}
+        told: dict[str, Any] = {
+            "type": "identified",
+            "id": identity.digest,
+            "identity": asdict(identity),
+            "was": visitor.was,
+        }
         told["language"] = text.language(asked.get("language"))
         reply = VisitorReply.json(self._opened(visitor, asked, now))
         return VisitorSaid(visitor=visitor.id, body=self._raw(visitor, now, told), reply=reply)
@@ -159,13 +163,13 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         about = tuple(dict.fromkeys(keys))
         body = self._raw(visitor, now, *({"type": "status", "status": status, "of": key} for key in about))
         reply = VisitorReply.json({})
-        return VisitorSaid(visitor=visitor.id, body=body, reply=reply, conversation=visitor.id, about=about)
+        return VisitorSaid(visitor=visitor.id, body=body, reply=reply, conversations=visitor.conversations, about=about)
 
     def _read(self, request: Request, visitor: Visitor, now: datetime) -> Visit:
         wait = request.query.get("wait", "0")
         return VisitorReads(
             visitor=visitor.id,
-            conversation=visitor.id,
+            conversations=visitor.conversations,
             after=request.query.get("after", ""),
             wait_s=float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else 0.0,
             also={"open": self._open(now)},
@@ -211,9 +215,9 @@ def _object(request: Request) -> Mapping[str, Any]:
     return found
 
 
-def _or_none(token: str, settings: Settings, now: datetime) -> Visitor | None:
+def _before(token: Any, settings: Settings, now: datetime, grace: timedelta = timedelta(0)) -> Visitor | None:
     """Who he was before; None where that is not proven any more, so that he begins anew."""
     try:
-        return session.read(token, settings.secrets, settings.site, now)
+        return session.read(token, settings.secrets, settings.site, now, grace) if isinstance(token, str) else None
     except SignatureError:
         return None

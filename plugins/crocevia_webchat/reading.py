@@ -68,7 +68,8 @@ def _message(leaf: Mapping[str, Any], pointer: str, context: ParseContext) -> In
 def _identified(leaf: Mapping[str, Any], pointer: str, context: ParseContext) -> PartyIdentified:
     identity = Identity.of(leaf["identity"])
     site = _known(leaf["site"])
-    shown = [_visitor(leaf), ContactPoint(USER, site, _known(identity.subject))]
+    shown = [_visitor(leaf), *(ContactPoint(KIND, site, _known(one)) for one in leaf.get("was") or ())]
+    shown += [ContactPoint(USER, site, _known(identity.subject))]
     shown += [ContactPoint(kind, "", value, verified=proven, shown=value) for kind, value, proven in points(identity)]
     return PartyIdentified(
         key=f"{_known(leaf['visitor'])}:{_known(leaf['id'])}:{leaf['at']}",  # what is told again later may undo another

@@ -41,34 +41,34 @@ class VisitorSaid:
         visitor: Whose calls it counts among, for the limit.
         body: For `parse`: what was posted, and what the server knows besides.
         reply: What a kept one is answered with.
-        conversation: Whose lines `about` speaks of; None where it speaks of none.
-        about: Keys of lines of the company. Where one is not in the conversation, nothing is kept: 404.
+        conversations: Whose lines `about` speaks of; none where it speaks of none.
+        about: Keys of lines of the company. Where one is not in these conversations, nothing is kept: 404.
     """
 
     visitor: str
     body: bytes
     reply: VisitorReply
-    conversation: str | None = None
+    conversations: tuple[str, ...] = ()
     about: tuple[str, ...] = ()
 
 
 @frozen(kw_only=True)
 class VisitorReads:
-    """A conversation to be shown: the core answers `{"lines": [...], "cursor": "..."}` from the log.
+    """Conversations to be shown as one: the core answers `{"lines": [...], "cursor": "..."}` from the log.
 
-    A visitor's own messages are shown, and what the company has sent to this conversation over this connection;
+    A visitor's own messages are shown, and what the company has sent to these conversations over this connection;
     never a note, never what is still to be sent or has failed, never anything of another conversation.
 
     Attributes:
         visitor: Whose calls it counts among, for the limit.
-        conversation: The visitor's own, as his proven identity says it.
+        conversations: The visitor's own, as he has proven who he is.
         after: The cursor of an earlier answer: only what is new or changed since; `""`: all that is shown.
         wait_s: How long to hold the answer back while there is nothing new; 0: not at all.
         also: Further members of the answer.
     """
 
     visitor: str
-    conversation: str
+    conversations: tuple[str, ...]
     after: str = ""
     wait_s: float = 0.0
     also: Mapping[str, Any] = field(factory=dict)

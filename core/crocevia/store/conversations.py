@@ -1,4 +1,4 @@
-"""One conversation of a channel as its customer may read it: from the log, and nothing else of it."""
+"""Conversations of a channel as their customer may read them: from the log, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -57,20 +57,21 @@ def marks(connection: Connection, names: Collection[str], conversations: Collect
     return {row[0]: (int(row[1]), int(row[2])) for row in connection.execute(statement)}
 
 
-def lines(connection: Connection, names: Collection[str], name: str, conversation: str) -> list[Line]:
-    """What a customer may read of a conversation on one connection, oldest first.
+def lines(connection: Connection, names: Collection[str], name: str, mine: Collection[str]) -> list[Line]:
+    """What a customer may read of conversations on one connection, oldest first.
 
     That is what came in over it, and what has gone out over it: of a reply that was born in a CRM, only when a command
     of ours has sent it on this connection, whatever its record says. Notes, drafts, failures and other roads' messages
     are not shown.
 
     Args:
-        names: The connections where its interactions may be born.
+        names: The connections where their interactions may be born.
         name: The connection whose customer asks.
+        mine: His conversations.
     """
     statement = (
         sa.select(log)
-        .where(log.c.connection.in_(sorted(names)), log.c.conversation == conversation)
+        .where(log.c.connection.in_(sorted(names)), log.c.conversation.in_(sorted(mine)))
         .order_by(log.c.id.desc())
         .limit(MOST_LINES)
     )

@@ -28,7 +28,7 @@ from crocevia.web.ingress import Receive, Scope, Send, drain, headers_of, query_
 from crocevia.web.pressure import Pressure
 from crocevia.web.reply import RETRY_AFTER_S
 from crocevia.web.throttle import Throttle
-from crocevia.web.waiting import Waiting
+from crocevia.web.waiting import Marks, Waiting
 
 PREFIX = "/chat/"
 MOST_BODY_BYTES = 64 << 10
@@ -166,7 +166,7 @@ class Visitors:
         if self._pressure is not None and self._pressure.refusal(channel.name) is not None:
             return _BUSY
         if visit.about and not await self._is_theirs(channel, visit):
-            return _error(404, "there are no such lines in this conversation")
+            return _error(404, "there are no such lines to be read here")
         raw = Raw(connection=channel.name, kind=channel.kind, body=visit.body, received_at=self._world.clock.now())
         loop = asyncio.get_running_loop()
         kept: asyncio.Future[StoreError | None] = loop.create_future()
@@ -180,7 +180,7 @@ class Visitors:
 
     async def _is_theirs(self, channel: _Channel, visit: VisitorSaid) -> bool:
         try:
-            _, shown = await self._read(channel, visit.conversation or "")
+            _, shown = await self._read(channel, visit.conversations)
         except StoreError:
             return False
         return set(visit.about) <= {line.key for line in shown if line.ours}
@@ -197,7 +197,7 @@ class Visitors:
         try:
             while True:
                 try:
-                    mark, shown = await self._read(channel, visit.conversation)
+                    marks, shown = await self._read(channel, visit.conversations)
                 except StoreError as error:
                     _log.warning("a conversation could not be read", connection=channel.name, reason=str(error))
                     return _BUSY
@@ -206,20 +206,21 @@ class Visitors:
                 if new or left_s <= 0 or self.waiting.full:
                     told = [_told(line) for line in new]
                     return VisitorReply.json({**visit.also, "lines": told, "cursor": conversations.cursor(shown)})
-                await self.waiting.news(visit.conversation, mark, left_s, gone)
+                await self.waiting.news(visit.conversations, marks, left_s, gone)
                 if gone.done():
                     return None
         finally:
             gone.cancel()
 
-    async def _read(self, channel: _Channel, conversation: str) -> tuple[Mark | None, Sequence[Line]]:
-        """A conversation and its mark, as of one moment; in another thread."""
+    async def _read(self, channel: _Channel, mine: tuple[str, ...]) -> tuple[Marks, Sequence[Line]]:
+        """Conversations and their marks, as of one moment; in another thread."""
 
-        def read() -> tuple[Mark | None, Sequence[Line]]:
+        def read() -> tuple[Marks, Sequence[Line]]:
             names = self._world.lives
             with self._world.store.reading() as connection:
-                mark = conversations.marks(connection, names, [conversation]).get(conversation)
-                return mark, conversations.lines(connection, names, channel.name, conversation)
+                found = conversations.marks(connection, names, mine)
+                shown = conversations.lines(connection, names, channel.name, mine)
+            return tuple([found.get(one) for one in mine]), shown
 
         return await asyncio.get_running_loop().run_in_executor(None, read)
 

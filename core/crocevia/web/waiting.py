@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 from attrs import define, field
@@ -16,11 +17,13 @@ MOST_WAITING = 400
 """Of the connections that the server takes; whoever comes above that is answered at once, and asks again."""
 
 Look = Callable[[Collection[str]], Mapping[str, Mark]]
+Marks = tuple[Mark | None, ...]
+"""Of somebody's conversations, in their order."""
 
 
 @define(eq=False)
 class _Waiter:
-    mark: Mark | None
+    marks: Marks
     news: asyncio.Future[None] = field(factory=lambda: asyncio.get_running_loop().create_future())
 
 
@@ -37,7 +40,7 @@ class Waiting:
         self._look = look
         self.every_s = every_s
         self._most = most
-        self._waiters: dict[str, list[_Waiter]] = {}
+        self._waiters: dict[tuple[str, ...], list[_Waiter]] = {}
         self._count = 0
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -57,16 +60,18 @@ class Waiting:
             for waiter in waiters:
                 _tell(waiter)
 
-    async def news(self, conversation: str, mark: Mark | None, seconds: float, gone: asyncio.Future[None]) -> None:
-        """Return when a conversation's mark is another one, the time is over, or the one who waits is gone.
+    async def news(
+        self, conversations: tuple[str, ...], marks: Marks, seconds: float, gone: asyncio.Future[None]
+    ) -> None:
+        """Return when one of the conversations' marks is another one, the time is over, or the one who waits is gone.
 
         Args:
-            mark: As it was when it was read last.
+            marks: As they were when they were read last.
         """
         if self.full:
             return
-        waiter = _Waiter(mark)
-        self._waiters.setdefault(conversation, []).append(waiter)
+        waiter = _Waiter(marks)
+        self._waiters.setdefault(conversations, []).append(waiter)
         self._count += 1
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._watch())
@@ -74,19 +79,19 @@ class Waiting:
             await asyncio.wait({waiter.news, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
             self._count -= 1
-            mine = self._waiters[conversation]
+            mine = self._waiters[conversations]
             mine.remove(waiter)
             if not mine:
-                del self._waiters[conversation]
+                del self._waiters[conversations]
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         try:
             while self._waiters:
                 await asyncio.sleep(self.every_s)
-                conversations = list(self._waiters)
-                if not conversations:
+                if not self._waiters:
                     return
+                conversations = {one for waited in self._waiters for one in waited}
                 try:
                     marks = await loop.run_in_executor(None, partial(self._look, conversations))
                 except StoreError:
@@ -95,11 +100,13 @@ class Waiting:
         finally:
             self._task = None
 
-    def _compare(self, conversations: Collection[str], marks: Mapping[str, Mark]) -> None:
-        for conversation in conversations:
-            for waiter in self._waiters.get(conversation, ()):
-                if marks.get(conversation) != waiter.mark:
-                    _tell(waiter)
+    def _compare(self, conversations: AbstractSet[str], marks: Mapping[str, Mark]) -> None:
+        for waited, waiters in self._waiters.items():
+            if conversations >= set(waited):  # who came while it was looked was not looked for
+                found = tuple([marks.get(one) for one in waited])
+                for waiter in waiters:
+                    if found != waiter.marks:
+                        _tell(waiter)
 
 
 def _tell(waiter: _Waiter) -> None:

@@ -111,6 +111,7 @@ class Client {
       this.store.set("outbox", others.map((other) => (other.id === id ? { ...other, ...state } : other)));
     } else {
       this.store.set("outbox", others.filter((other) => other.id !== id));
+      this.store.set("wrote", true);
       this.sent.push({ ...line, taken: true });
       this.told.link(true);
     }
@@ -162,7 +163,11 @@ class Client {
   }
 
   async begin() {
-    const asked = { token: this.store.get("token"), identity: this.identity ?? undefined, language: this.language };
+    const identity = this.identity ?? undefined;
+    // who signs in again is who he was; what he wrote in between, unknown, is his too
+    const known = identity && this.store.get("known");
+    const token = known && !this.store.get("wrote") ? known : this.store.get("token");
+    const asked = { token, known, identity, language: this.language };
     let opened;
     try {
       opened = await this.ask("POST", "session", asked);
@@ -173,13 +178,14 @@ class Client {
       return this.begin();
     }
     if (opened.visitor !== this.store.get("visitor", opened.visitor)) {
-      this.store.set("seen", {});
+      this.store.set("wrote", false);
       this.sent = [];
       this.told.lines([], true);
     }
     this.cursor = "";
     this.store.set("token", opened.token);
     this.store.set("visitor", opened.visitor);
+    if (opened.known) this.store.set("known", opened.token);
     this.session = opened;
     this.told.session(opened);
     return opened;

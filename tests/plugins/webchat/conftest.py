@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,7 @@ class Shop:
     clock: FakeClock
     crm: MemoryCRM
     settings: Settings = field(factory=make_settings)
+    port: int = 0
     world: World = field(init=False)
     lanes: dict[str, Lane] = field(init=False)
     journal: GroupCommit = field(init=False)
@@ -106,7 +107,7 @@ class Shop:
         self.journal = GroupCommit(self.store, lambda names: None)
         self.app = build_app(self.world, self.journal)
         self.app.visitors.waiting.every_s = 0.02
-        self.served = serve(self.app)
+        self.served = serve(self.app, port=self.port)
 
     def caller(self, connection: str = "web", **given: Any) -> Caller:
         """Somebody new."""
@@ -189,8 +190,3 @@ def eventually(holds: Callable[[], Any], seconds: float = 10.0) -> Any:
         assert time.monotonic() < until, "it never came"
         time.sleep(0.005)
     return found
-
-
-def headers(answer: requests.Response) -> Mapping[str, str]:
-    """The names and values of an answer's headers."""
-    return answer.headers

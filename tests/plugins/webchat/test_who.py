@@ -46,12 +46,13 @@ def test_an_anonymous_visitor_becomes_known_and_keeps_his_lines(shop: Shop) -> N
         "phone_number": "333 1234567",
     }
     opened = ada.open(shop.identity(**told))
-    assert (opened["known"], opened["visitor"]) == (True, first["visitor"])
+    assert opened["known"]
     ada.write("After")
     shop.settle()
     assert ada.texts() == [("visitor", "Before"), ("visitor", "After")]
     assert addresses(shop) == {
         f"webchat|shop.example|{first['visitor']}": True,
+        f"webchat|shop.example|{opened['visitor']}": True,
         "site_user|shop.example|user-7": True,
         "email||ada@example.com": True,
         "phone||+393331234567": False,
@@ -143,6 +144,30 @@ def test_after_signing_out_nobody_at_the_same_browser_reads_on(shop: Shop) -> No
     assert ada.texts() == [("visitor", "Mine")]
 
 
+def test_who_signs_in_again_has_all_that_he_wrote_there(shop: Shop) -> None:
+    """Before he signed in, while he was, and while he was not; not what somebody else wrote while he was away."""
+    ada = shop.caller()
+    ada.open()
+    ada.write("Before")
+    ada.open(shop.identity())
+    ada.write("Signed in")
+    known = ada.token
+    shop.clock.advance(86_400)
+    ada.open()
+    ada.write("Signed out")
+    shop.settle()
+    assert ada.texts() == [("visitor", "Signed out")]
+    ada.open(shop.identity(), known=known)
+    assert [text for _, text in ada.texts()] == ["Before", "Signed in", "Signed out"]
+    shop.settle()
+    assert len(profiles_of(shop)) == 1
+    eve = shop.caller()
+    eve.open(shop.identity(sub="user-8"), known=known)
+    assert eve.texts() == []
+    eve.open(known=known)
+    assert eve.texts() == []
+
+
 def test_a_known_visitors_token_ends_in_half_a_day_an_anonymous_ones_in_half_a_year(shop: Shop) -> None:
     """Then a session is opened anew, with the identity of that day."""
     ada, bob = shop.caller(), shop.caller()
@@ -197,7 +222,7 @@ def test_a_secret_is_changed_without_losing_anybody(open_shop: Callable[..., Sho
 
 def test_visitors_ids_are_not_to_be_guessed() -> None:
     """Random, 128 bits, each another; and of any token every other byte is wrong."""
-    made = {session.begin(None, None, "shop.example").id for _ in range(100)}
+    made = {session.begin(None, None, None, "shop.example").id for _ in range(100)}
     assert len(made) == 100
     assert {len(one) for one in made} == {33}
 
