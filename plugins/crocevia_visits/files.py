@@ -18,6 +18,7 @@ from attrs import asdict, evolve, frozen
 
 from crocevia import RawPage
 from crocevia.errors import RetryableError
+from crocevia_visits.rows import MOST_LINES
 from crocevia_visits.settings import Settings
 
 CHUNK_BYTES = 256 * 1024
@@ -127,9 +128,10 @@ def _end(chunk: bytes, *, whole: bool) -> int:
     if whole:
         return len(chunk)
     ends = list(_line_ends(chunk)) or [(len(chunk) if len(chunk) == CHUNK_BYTES else 0, 0)]
-    closed = next((end for end, quotes in reversed(ends) if quotes % 2 == 0), 0)
-    last = ends[-1][0]
-    return last if last - closed > LONGEST_ROW_BYTES else closed
+    last = len(ends) - 1
+    closed = next((index for index in range(last, -1, -1) if ends[index][1] % 2 == 0), -1)
+    end = ends[closed][0] if closed >= 0 else 0
+    return ends[last][0] if last - closed > MOST_LINES or ends[last][0] - end > LONGEST_ROW_BYTES else end
 
 
 def _line_ends(chunk: bytes) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,8 @@ from crocevia_visits.settings import COLUMNS, Settings
 
 _DELIMITERS = ";,\t|"
 _WHOLE = 1e15
+MOST_LINES = 20
+"""Of one row, where there are line ends within quotes: a quote that is not closed by then never is."""
 
 
 @frozen
@@ -87,29 +89,44 @@ def _from_csv(written: str, settings: Settings) -> Iterator[Row]:
     first, _, _ = written.lstrip("\r\n").partition("\n")
     between = delimiter(first, settings)
     decimal = settings.decimal or ("," if between == ";" else ".")
-    reader = csv.reader(io.StringIO(written, newline=""), delimiter=between)
+    lines = list(io.StringIO(written, newline=""))
     headings: list[str] | None = None
-    try:
-        for values in reader:
-            if not any(value.strip() for value in values):
-                continue
-            if headings is None:
-                headings = values
-                expect_headings(headings, settings)
-            elif values != headings:  # two files put together have them twice
-                yield _row(f"/{reader.line_num}", headings, values, decimal, settings)
-    except csv.Error:
-        msg = f"line {reader.line_num} is no CSV"
-        raise MalformedError(msg) from None
+    at = 0
+    while at < len(lines):
+        values, length = _record(lines, at, between)
+        at += length
+        if values is None:
+            yield Row(f"/{at}", {}, wrong="a row with a quote that is never closed")
+        elif headings is None and any(values):
+            headings = values
+            expect_headings(headings, settings)
+        elif headings is not None and any(values) and values != headings:  # two files put together have them twice
+            yield _row(f"/{at}", headings, values, decimal, settings)
     if headings is None:
         msg = "there is nothing in it, not even a line of headings"
         raise MalformedError(msg)
 
 
+def _record(lines: Sequence[str], at: int, between: str) -> tuple[list[str] | None, int]:
+    """The record that begins at a line, and how many lines it has. None: its quotes do not close; that line alone."""
+    length, quotes = 0, 0
+    for line in lines[at : at + MOST_LINES]:
+        length, quotes = length + 1, quotes + line.count('"')
+        if quotes % 2 == 0:
+            break
+    if quotes % 2:
+        return None, 1
+    try:
+        return [value.strip() for value in next(csv.reader(lines[at : at + length], delimiter=between), [])], length
+    except csv.Error:
+        return None, length
+
+
 def expect_headings(headings: Iterable[str], settings: Settings) -> None:
     """Look whether a table has what a visit needs. Raises MalformedError."""
     given = {heading.strip().lower() for heading in headings}
-    for what in ("receipt", "date"):
+    needed = ("date",) if not given.isdisjoint(settings.headings("type")) else ("receipt", "date")
+    for what in needed:  # a table with types may be of voids and cards alone
         wanted = settings.headings(what)
         if given.isdisjoint(wanted):
             msg = f"no column is headed {' or '.join(wanted)}: name the till's own in `columns.{what}`"
