@@ -44,6 +44,7 @@ class _Asked:
 
     Attributes:
         lookup: Lookup of the child rows to it; None: they are not mapped.
+        only: The condition that its records have to meet; "": none.
     """
 
     object: str
@@ -52,11 +53,12 @@ class _Asked:
     cursor: Cursor
     schema: Schema
     lookup: str | None
+    only: str
 
     def query(self, position: Position, most: int) -> str:
         """Its rows after a position."""
         names = ", ".join(selected(self.schema, self.fields))
-        return f"SELECT {names} FROM {self.object}{_after(position, self.schema.only)} LIMIT {most}"  # noqa: S608 - SOQL, of names the org gave
+        return f"SELECT {names} FROM {self.object}{_after(position, self.only)} LIMIT {most}"  # noqa: S608 - SOQL, of names the org gave
 
 
 @frozen(kw_only=True)
@@ -77,6 +79,7 @@ class Changes:
     Attributes:
         overlap: How late a commit may be.
         now: Our clock.
+        asked: `{object: condition}` of what people ask for by records that are not ours: from now on, and once each.
     """
 
     transport: Transport
@@ -84,6 +87,7 @@ class Changes:
     reads: Reads
     overlap: timedelta
     now: Callable[[], datetime]
+    asked: Mapping[str, str] = field(factory=dict)
     _resting: dict[str, tuple[str, tuple[str, ...]]] = field(factory=dict, init=False)
     _waiting: dict[str, _Polled] = field(factory=dict, init=False)
 
@@ -113,21 +117,31 @@ class Changes:
     def _asked(self, object_name: str, cursor_text: str | None, fields: Sequence[str]) -> _Asked:
         schema = self.schemas.known(object_name)
         lookup = children.PARENTS[object_name] if children.RELATIONSHIP in fields else None
-        cursor = Cursor.read(cursor_text) if cursor_text is not None else self._beginning(lookup)
+        cursor = Cursor.read(cursor_text) if cursor_text is not None else self._beginning(object_name, lookup)
         if lookup and cursor.children is None:  # the lens is new, or was put aside for a while
-            cursor = evolve(cursor, children=self._beginning(lookup).children)
+            cursor = evolve(cursor, children=self._beginning(object_name, lookup).children)
         text = cursor.text if cursor_text is None else cursor_text
-        return _Asked(object=object_name, fields=tuple(fields), text=text, cursor=cursor, schema=schema, lookup=lookup)
+        only = schema.only or self.asked.get(object_name, "")
+        return _Asked(
+            object=object_name, fields=tuple(fields), text=text, cursor=cursor, schema=schema, lookup=lookup, only=only
+        )
 
-    def _beginning(self, lookup: str | None) -> Cursor:
-        """Where a first reading begins: of child rows, only what changes from now on is news."""
+    def _beginning(self, object_name: str, lookup: str | None) -> Cursor:
+        """Where a first reading begins: of child rows, and of what people ask for, only what comes from now on."""
         cursor = Cursor(covered=self.now() - _LOG_LAGS)
+        if object_name in self.asked:
+            newest = self._newest(object_name)
+            return evolve(cursor, at=newest, floor=newest, moved=self.now())
         if lookup is None:
             return cursor
-        newest = f"SELECT Id, SystemModstamp FROM {children.OBJECT} ORDER BY SystemModstamp DESC LIMIT 1"  # noqa: S608 - SOQL, of names of ours
-        rows = self.transport.get("queryAll", q=newest)["records"]
-        at = (rows[0]["SystemModstamp"], "") if rows else START
-        return evolve(cursor, children=Cursor(at=at, moved=self.now()))
+        stamp, _ = self._newest(children.OBJECT)
+        return evolve(cursor, children=Cursor(at=(stamp, ""), moved=self.now()))
+
+    def _newest(self, object_name: str) -> Position:
+        """The position after everything that is there; START where nothing is."""
+        query = f"SELECT Id, SystemModstamp FROM {object_name} ORDER BY SystemModstamp DESC, Id DESC LIMIT 1"  # noqa: S608 - SOQL, of names of ours
+        rows = self.transport.get("queryAll", q=query)["records"]
+        return (rows[0]["SystemModstamp"], rows[0]["Id"]) if rows else START
 
     # --- asking -----------------------------------------------------------------------------------------------------
 
@@ -218,10 +232,16 @@ class Changes:
                 after = asked.cursor.after(rows, more=more, overlap=self.overlap, now=self.now())
                 beside = polled is not None and self._has_child_news(asked, polled)
                 retold = changed or asked.lookup is not None
-                return self._page(asked, body, fresh, after, more=more or beside, retold=retold)
+                meant = fresh if asked.object not in self.asked else list(filter(self._is_asked, fresh))
+                return self._page(asked, body, meant, after, more=more or beside, retold=retold)
             if not more or not rows:
                 return RawPage(body=b"", cursor=asked.cursor.rested(self.overlap, self.now()).text)
             position, body, most = (rows[-1]["SystemModstamp"], rows[-1]["Id"]), None, PAGE
+
+    def _is_asked(self, row: Mapping[str, Any]) -> bool:
+        """Whether a Task is a person's own: those that hang on an interaction are its mirror."""
+        mirrored = str(self.schemas.known("Interaction__c").raw["keyPrefix"])
+        return not str(row.get("WhatId") or "").startswith(mirrored)
 
     def _read(self, asked: _Asked, position: Position) -> Any:
         try:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from crocevia import Finding
 from crocevia.errors import RemoteError
 from crocevia.mapping import ObjectMapping
-from crocevia_salesforce import children
+from crocevia_salesforce import children, tasks
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.schemas import Schema, Schemas
 from crocevia_salesforce.settings import Settings
+from crocevia_salesforce.tasks import TaskAnswers
 from crocevia_salesforce.transport import Transport
 
 _PERMISSION_SET = "give the integration user the permission set Crocevia"
@@ -40,6 +41,8 @@ def check(
         yield from _object(schemas, mapping)
     if settings.mirror == "task":
         yield from _mirror(schemas)
+    if settings.replies_from_tasks is not None:
+        yield from _answers(schemas, settings.replies_from_tasks, mirrored=settings.mirror == "task")
     if transport.usage is not None:
         yield _usage(transport.usage.used, transport.usage.limit)
 
@@ -57,9 +60,11 @@ def _object(schemas: Schemas, mapping: ObjectMapping) -> Iterable[Finding]:
         schema = schemas.fresh(mapping.object)
     except RemoteError as error:
         return [Finding(level="problem", what=mapping.object, do=str(error))]
+    wanted = _NEEDED if mapping.object != tasks.OBJECT else {"queryable": "read", "updateable": "edit"}
+    step = _PERMISSION_SET if mapping.object != tasks.OBJECT else "give him the permission Edit Tasks"
     found = [
-        Finding(level="problem", what=mapping.object, do=f"the user may not {may} it: {_PERMISSION_SET}")
-        for flag, may in _NEEDED.items()
+        Finding(level="problem", what=mapping.object, do=f"the user may not {may} it: {step}")
+        for flag, may in wanted.items()
         if not schema.raw.get(flag)
     ]
     for lens in mapping.lenses:
@@ -101,6 +106,34 @@ def _mirror(schemas: Schemas) -> Iterable[Finding]:
         do = "Interaction__c takes no activities: deploy the package, or mirror = 'none'"
         return [Finding(level="problem", what="Task.WhatId", do=do)]
     return [Finding(level="ok", what="Task")]
+
+
+def _answers(schemas: Schemas, rule: TaskAnswers, *, mirrored: bool) -> Iterator[Finding]:
+    """Whether Tasks can say that they are answers, and be told what became of them."""
+    try:
+        task, log = schemas.known(tasks.OBJECT), schemas.known("Interaction__c")
+    except RemoteError:
+        return  # it was said already
+    if isinstance(rule.equals, str) and (values := _values(task, rule.field)) is not None:
+        if rule.equals.casefold() not in {value.casefold() for value in values}:
+            do = f"has no value {rule.equals!r}, which replies_from_tasks waits for: add it"
+            yield Finding(level="problem", what=f"Task.{rule.field}", do=do)
+    for value in sorted(set(rule.statuses.values()) - set(_values(task, "Status") or rule.statuses.values())):
+        do = f"has no value {value!r}, which replies_from_tasks.statuses names: add it, or the Task keeps its status"
+        yield Finding(level="warning", what="Task.Status", do=do)
+    for name in ("Status", rule.result_field):
+        if name in task.fields and not task.fields[name].get("updateable"):
+            do = "the user may not edit it, so a Task is not told what became of it: let him"
+            yield Finding(level="problem", what=f"Task.{name}", do=do)
+    if mirrored and "Task_Id__c" not in log.fields:
+        do = "not there, so an answer that is a Task would get a second one: deploy the package as it is now"
+        yield Finding(level="problem", what="Interaction__c.Task_Id__c", do=do)
+
+
+def _values(schema: Schema, name: str) -> list[str] | None:
+    """What a picklist offers; None where the field is none."""
+    told = schema.fields.get(name, {}).get("picklistValues")
+    return [entry["value"] for entry in told if entry.get("active", True)] if told else None
 
 
 def _missing(object_name: str, name: str) -> Finding:

@@ -27,7 +27,7 @@ from crocevia import (
     WritesRecords,
 )
 from crocevia.mapping import ObjectMapping
-from crocevia_salesforce import checks, children, forecast, mappings, package, parsing
+from crocevia_salesforce import checks, children, forecast, mappings, package, parsing, tasks
 from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
@@ -60,7 +60,9 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, Re
         self._schemas = Schemas(self._transport)
         overlap = timedelta(seconds=settings.overlap_s)
         self._reads = Reads(self._transport, self._schemas, self.clock.now)
-        self._changes = Changes(self._transport, self._schemas, self._reads, overlap, self.clock.now)
+        rule = settings.replies_from_tasks
+        asked = {} if rule is None else {tasks.OBJECT: rule.condition}
+        self._changes = Changes(self._transport, self._schemas, self._reads, overlap, self.clock.now, asked)
         self._finder = Finder(self._transport, self._schemas, settings.region, self.clock.now)
         self._writes = Writes(
             transport=self._transport,

@@ -9,6 +9,7 @@ from typing import Any
 from attrs import frozen
 
 from crocevia.mapping import CODECS, Codec, Names, ObjectMapping, Plain, Reference, Slots, picklist
+from crocevia_salesforce import tasks
 from crocevia_salesforce.children import PARENTS
 from crocevia_salesforce.identities import Identities
 from crocevia_salesforce.settings import Settings
@@ -196,6 +197,13 @@ def _whose(settings: Settings) -> tuple[Reference, ...]:
 
 
 def mappings(settings: Settings) -> tuple[ObjectMapping, ...]:
-    """All of them; what others point to comes first. Without the package there is no place for interactions."""
+    """All of them; what others point to comes first. Without the package there is no place for interactions.
+
+    New ones are made as the first: a Task is never made from an interaction here.
+    """
     customers = tuple(customer(name, settings) for name in settings.objects)
-    return (*customers, interaction(settings)) if settings.package else customers
+    if not settings.package:
+        return customers
+    rule = settings.replies_from_tasks
+    answers = () if rule is None else (tasks.mapping(rule, settings.objects, PREFIXES),)
+    return (*customers, interaction(settings), *answers)

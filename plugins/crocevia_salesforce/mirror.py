@@ -34,7 +34,9 @@ class Mirror:
 
     def rows(self, made: Sequence[Row]) -> list[Row]:
         """The Tasks that new interactions of contacts want. One look for those that may have theirs already."""
-        ours = [row for row in made if row.object == _OF and row.operation == "upsert" and row.values.get("Contact__c")]
+        new = [row for row in made if row.object == _OF and row.operation == "upsert"]
+        # one that was written as a Task has that for its own
+        ours = [row for row in new if row.values.get("Contact__c") and not row.values.get("Task_Id__c")]
         written = [(row, row.outcome) for row in ours if isinstance(row.outcome, Written)]
         again = [outcome.id for _, outcome in written if not outcome.created]
         mirrored = set(self.reads.pointing(OBJECT, "WhatId", again)) if again else set()

@@ -11,6 +11,7 @@ from attrs import field, frozen, validators
 
 from crocevia import Secret
 from crocevia.errors import ConfigError
+from crocevia_salesforce.tasks import TaskAnswers
 from crocevia_salesforce.vault import SHORTEST_KEY
 
 CustomerObject = Literal["Contact", "Lead", "Account"]
@@ -58,6 +59,7 @@ class Settings:
             interactions and contact points without a field need the package. Without our key a create cannot be
             repeated safely: one whose answer is lost is looked for, and else left to a person.
         mirror: `"task"` makes one Task beside each interaction of a contact.
+        replies_from_tasks: Which Tasks that people write are answers to be sent; None: none.
         key_field: External id field (text, unique, case-sensitive) on every mapped object.
         revision_field: Number field where our revision is stamped.
         overlap_s: How late, in seconds, a commit may be and still be found by polling. Source: in use elsewhere,
@@ -86,6 +88,7 @@ class Settings:
     person_record_type: str | None = None
     package: bool = True
     mirror: Literal["none", "task"] = "none"
+    replies_from_tasks: TaskAnswers | None = None
     key_field: str = "Crocevia_Key__c"
     revision_field: str = "Crocevia_Revision__c"
     overlap_s: int = field(default=60, validator=validators.ge(1))
@@ -116,6 +119,8 @@ class Settings:
             problems.append(f"objects: expected some of Contact, Lead, Account, each once, got {list(self.objects)!r}")
         if not _VERSION.fullmatch(self.api_version):
             problems.append(f"api_version: expected one such as '62.0', got {self.api_version!r}")
+        if self.replies_from_tasks is not None and not self.package:
+            problems.append("replies_from_tasks: expected package = true, as answers are Interaction__c too, got false")
         if self.region is not None and self.region not in phonenumbers.SUPPORTED_REGIONS:
             problems.append(f"region: expected an ISO country in capitals, such as 'IT', got {self.region!r}")
         if problems:

@@ -3,6 +3,7 @@
 from crocevia import Finding, Secret
 from crocevia_salesforce import Salesforce, Settings, crocevia_register_connectors
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
+from crocevia_salesforce.tasks import TaskAnswers
 from tests.plugins.salesforce.conftest import Connect
 
 
@@ -83,6 +84,38 @@ def test_a_day_that_is_nearly_spent_is_a_warning() -> None:
 
     assert findings[-1].level == "warning"
     assert isinstance(findings[-1], Finding)
+
+
+def test_a_package_of_before_is_no_problem(org: Simulator, salesforce: Salesforce) -> None:
+    """What it lacks is left out, and said."""
+    newer = ("Outcome__c", "Purpose__c", "Template__c", "Buttons__c", "Task_Id__c", "Public__c", "Automated__c")
+    org.admin.set_rules({"hidden": [f"Interaction__c.{name}" for name in newer]})
+
+    findings = {finding.what: finding for finding in salesforce.check()}
+
+    assert problems(salesforce) == {}
+    for name in newer:
+        found = findings[f"Interaction__c.{name}"]
+        assert (found.level, "left out" in found.do) == ("warning", True)
+
+
+def test_what_answers_as_tasks_need_is_looked_for(org: Simulator, connect: Connect) -> None:
+    """The value that is waited for, the fields that are told, and a mark against a second Task."""
+    by_type = TaskAnswers(field="Type", equals="Send", statuses={"sent": "Gone out"}, road_field="Road__c")
+    hidden = {"hidden": ["Interaction__c.Task_Id__c"], "readonly": ["Task.Description"]}
+    right = problems(connect(replies_from_tasks=TaskAnswers(field="Type", equals="email")))
+    org.admin.set_rules(hidden)
+    salesforce = connect(replies_from_tasks=by_type, mirror="task")
+    warnings = {finding.what: finding.do for finding in salesforce.check() if finding.level == "warning"}
+
+    assert right == {}
+    assert set(problems(salesforce)) == {
+        "Task.Type",
+        "Task.Road__c",
+        "Task.Description",
+        "Interaction__c.Task_Id__c",
+    }
+    assert "has no value 'Gone out'" in warnings["Task.Status"]
 
 
 def test_the_plugin_registers_the_connector() -> None:

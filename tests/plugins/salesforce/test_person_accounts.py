@@ -10,6 +10,7 @@ import pytest
 from crocevia import ContactPoint, RecordChanged, Secret, Write, Written
 from crocevia_salesforce import Salesforce, Settings
 from crocevia_salesforce.simulator import Options, Simulator, running_simulator
+from crocevia_salesforce.tasks import TaskAnswers
 from tests.plugins.salesforce.org_records import CONTEXT, raw_page
 
 FIELDS = ("LastName", "PersonMobilePhone", "Crocevia_Key__c", "Identities__r")
@@ -76,3 +77,27 @@ def test_an_org_without_person_accounts_says_so(people: Simulator, connector: Sa
 
     assert right == []
     assert wrong == ["person accounts are not enabled in this org: leave Account out of objects"]
+
+
+def test_a_task_about_a_person_account_answers_him(people: Simulator) -> None:
+    """By the account of the Task, as no contact of ours stands on it."""
+    secret, rule = Secret("simulated-secret"), TaskAnswers(field="Status", equals="Send")
+    given = Settings(
+        instance_url=people.url,
+        client_id="crocevia",
+        client_secret=secret,
+        objects=("Account",),
+        replies_from_tasks=rule,
+    )
+    salesforce = Salesforce(given)
+    (person,) = people.admin.create("Account", {"LastName": "Rossi"})
+    mapping = salesforce.mappings()[-1].fit(salesforce.describe("Task"))
+    start = salesforce.changes("Task", None, mapping.remote_fields).cursor
+    people.admin.create("Task", {"WhatId": person, "Description": "Until seven.", "Status": "Send"})
+
+    page = salesforce.changes("Task", start, mapping.remote_fields)
+    (event,) = salesforce.parse(raw_page(page, "Task"), CONTEXT)
+
+    assert isinstance(event, RecordChanged)
+    read = {name: value for lens in mapping.lenses for name, value in lens.read(event.values, {}).items()}
+    assert (read["profile"], read["text"], read["status"]) == (person, "Until seven.", "to send")

@@ -37,6 +37,9 @@ def derive(sobject: SObject, row: Mapping[str, Any]) -> dict[str, Any]:
     if sobject.field("LastName") and (name := sobject.field("Name")) and (person or not name.createable):
         parts = [row.get("FirstName"), row.get("LastName")]
         found["Name"] = " ".join(part for part in parts if part) or None
+    if sobject.name == "Task" and sobject.field("AccountId"):  # through the contact it would be too, in an org
+        about = str(row.get("WhatId") or "")
+        found["AccountId"] = about if about.startswith("001") else None
     for (object_name, source), flags in _CLOSED.items():
         if sobject.name == object_name and sobject.field(source):
             found |= {flag: int(row.get(source) in states) for flag, states in flags.items() if sobject.field(flag)}
