@@ -8,6 +8,7 @@ from typing import Any
 from crocevia.testing import connector_suite
 from crocevia_twilio import TwilioSms, TwilioVoice
 from crocevia_twilio.form import pairs
+from tests.plugins.twilio.peers import SmsPeer, VoicePeer
 
 SETTINGS = {"account_sid": "AC00000000000000000000000000000001", "auth_token": "authtoken"}
 URL = "https://crocevia.example/hooks/suite"
@@ -21,11 +22,16 @@ def sign(body: bytes, settings: Any) -> dict[str, str]:
 
 
 TestTwilioSms = connector_suite(
-    TwilioSms, samples="sms_samples/", settings={**SETTINGS, "sender": "+390212345678"}, sign=sign
+    TwilioSms,
+    samples="sms_samples/",
+    settings={**SETTINGS, "sender": "+390212345678", "webhook_url": URL},
+    sign=sign,
+    peer=SmsPeer,
 )
 TestTwilioVoice = connector_suite(
     TwilioVoice,
     samples="voice_samples/",
     settings={**SETTINGS, "dial": ["+390299999999"], "voicemail": True},
     sign=sign,
+    peer=VoicePeer,
 )

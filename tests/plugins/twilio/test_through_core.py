@@ -10,7 +10,8 @@ from crocevia import Connector
 from crocevia.store.tables import commands, interactions, profiles
 from crocevia.testing import FakeClock
 from crocevia_twilio import TwilioSms, TwilioVoice
-from tests.plugins.twilio.conftest import Hub, form, sms_settings, voice_settings
+from tests.plugins.road import Hub
+from tests.plugins.twilio.conftest import form, sms_settings, voice_settings
 from tests.plugins.twilio.twilio_api import OURS, TwilioApi
 
 ANNA = "+393331112233"
@@ -34,12 +35,6 @@ def reply(made: Hub, text: str) -> str:
     return made.crm.create("Touch", person=person, direction="outbound", status="to send", text=text)
 
 
-def touches(made: Hub) -> list[tuple[Any, ...]]:
-    """`(direction, text, status)` of the CRM's Touches."""
-    found = made.crm.records("Touch").values()
-    return sorted((row["direction"], row["text"], row["status"]) for row in found)
-
-
 def test_a_message_comes_in_once_and_its_answer_goes_out_and_is_told(hub: Plug, api: TwilioApi) -> None:
     """Redelivered, statuses in the wrong order and doubled: one touch each, as far as it got."""
     made = sms_hub(hub, api)
@@ -59,7 +54,7 @@ def test_a_message_comes_in_once_and_its_answer_goes_out_and_is_told(hub: Plug, 
         made.post(form(MessageSid=f"SM{1:032d}", MessageStatus=status, To=ANNA, From=OURS), query=callback)
     made.settle()
     assert len(api.sent) == 1
-    assert touches(made) == [
+    assert made.touches() == [
         ("inbound", "Avete la taglia 42?", "received"),
         ("outbound", "Sì, venga!", "delivered"),
     ]
@@ -81,7 +76,7 @@ def test_a_send_whose_answer_was_lost_is_settled_by_its_status_and_never_repeate
     made.settle()
     [command] = made.rows(commands)
     assert (command["state"], len(api.sent)) == ("done", 1)
-    assert ("outbound", "Eccomi", "sent") in touches(made)
+    assert ("outbound", "Eccomi", "sent") in made.touches()
 
 
 def test_a_send_whose_answer_was_lost_is_found_in_the_list(hub: Plug, api: TwilioApi) -> None:
@@ -101,7 +96,7 @@ def test_a_send_whose_answer_was_lost_is_found_in_the_list(hub: Plug, api: Twili
     made.settle()
     assert [row["state"] for row in made.rows(commands)] == ["done"]
     assert len(api.sent) == 1
-    assert ("outbound", "Eccomi", "delivered") in touches(made)
+    assert ("outbound", "Eccomi", "delivered") in made.touches()
     assert len(made.rows(interactions)) == 2
 
 
@@ -113,7 +108,7 @@ def test_who_said_stop_is_sent_nothing_until_start(hub: Plug, api: TwilioApi) ->
     reply(made, "Un'offerta")
     made.settle()
     assert api.sent == []
-    assert ("outbound", "Un'offerta", "failed") in touches(made)
+    assert ("outbound", "Un'offerta", "failed") in made.touches()
     made.clock.advance(60)
     made.post(form(MessageSid="SM2", From=ANNA, To=OURS, Body="Start", SmsStatus="received", OptOutType="START"))
     made.settle()

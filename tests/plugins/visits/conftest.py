@@ -9,6 +9,9 @@ import pytest
 from crocevia import Event, ParseContext, Raw, Secret
 from crocevia.testing import FakeClock
 from crocevia_visits import Settings, Visits
+from tests.plugins.road import empty_store, hub
+
+__all__ = ["empty_store", "hub"]
 
 HEAD = "receipt;till;shop;date;amount;items;loyalty;email\n"
 
