@@ -48,7 +48,7 @@ def _template(text: str | None) -> dict[str, Any] | None:
         return None
     fields = _fields(text)
     if not all((*fields, "")[:2]):
-        raise ValueError("a template is written as NAME|LANGUAGE|PARAMETER|...: name or language is missing")
+        raise ValueError("a template is NAME|LANGUAGE|PARAMETER|...: its name or language is missing")
     return {"name": fields[0], "language": fields[1], "parameters": fields[2:]}
 
 

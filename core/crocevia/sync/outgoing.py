@@ -151,7 +151,7 @@ def _to_machine(message: Message, to: InteractionRow | None, loud: int) -> str |
     if message.automated and to is not None and to.detail.get("automated"):
         return "an automatic answer to an automatic message: only what a person writes goes"
     if loud > MOST_AUTOMATED and (message.automated or message.purpose == "marketing"):
-        return f"a machine is writing there ({loud} messages within an hour): only what a person writes goes"
+        return f"a machine is writing there ({loud} within an hour): only what a person writes goes"
     return None
 
 
