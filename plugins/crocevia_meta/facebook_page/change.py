@@ -98,8 +98,9 @@ class Change:
 
     @property
     def thread(self) -> str:
-        """Where it is answered: a comment's own, for others may write under the same one; the page's answer belongs
-        to the comment that it answers.
+        """Where it is answered: a comment has a thread of its own, for others may write under the same one.
+
+        The page's answer belongs to the comment that it answers.
         """
         if self.comment is None:
             return f"post:{self.target}"

@@ -91,7 +91,7 @@ class FacebookPage(GraphAccount, Connector[Settings], MetaWebhooks, SendsMessage
         recipient = {f"{kind}_id": thread}  # whose thread it is: in private, nobody else's words are answered
         body = sending.in_private(message, recipient, self.clock.now())
         body["message"]["metadata"] = self.account.mark(message.id)
-        key, _ = self.posted(f"/{self.account.id}/messages", body, message.id, "message_id")
+        key, _ = self.posted(f"/{self.account.id}/messages", body, message.id, "message_id", ours=False)
         return Receipt(key=key)
 
     def _comment(self, message: Message, target: str) -> Receipt:

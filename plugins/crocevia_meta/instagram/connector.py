@@ -97,7 +97,7 @@ class Instagram(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
             raise UndeliverableError(f"message {message.id}: this account has no conversation with the customer")
         else:
             body = sending.in_conversation(message, self.clock.now(), human_agent=self.settings.human_agent)
-        key, answer = self.posted("/me/messages", body, message.id, "message_id")
+        key, answer = self.posted("/me/messages", body, message.id, "message_id", ours=not _is_public(thread))
         return Receipt(key=key, conversation=f"{self.account.id}:{answer.get('recipient_id') or message.to.value}")
 
     def _public(self, message: Message, thread: str) -> Receipt:
