@@ -31,6 +31,8 @@ Trouble = Literal["down", "lost answer", "garbled answer", "throttled", "unautho
 """What `fail_next` is asked for. `"down"`: nothing reaches the vendor. `"lost answer"`: it did what was asked, and the
 connection broke. `"garbled answer"`: it did, and something that is no answer of its own came back (a proxy's page).
 `"throttled"`, `"unauthorised"`, `"window closed"`, `"gone"`: it refuses so, and did nothing."""
+Told = bytes | Request | RawPage
+"""What a vendor tells: a webhook's body, a whole webhook where its URL or headers are needed, or a page."""
 _PLAIN: Mapping[Trouble, int] = {"unauthorised": 401, "gone": 404}
 _PROXY_PAGE = b"<html><body>502 Bad Gateway</body></html>"
 
@@ -97,6 +99,7 @@ class Peer:
         replay_window: How far a signed time may be from ours; None: the vendor signs no time.
         latest_commit: How much older than its appearance a record's stamp can be; zero: stamps are in order.
         many: How many records take more than two pages.
+        rest: How long the connector rests between two rounds of reading.
 
     Attributes:
         settings: The connection's.
@@ -110,6 +113,7 @@ class Peer:
     replay_window: ClassVar[timedelta | None] = None
     latest_commit: ClassVar[timedelta] = timedelta(0)
     many: ClassVar[int] = 7
+    rest: ClassVar[timedelta] = timedelta(minutes=1)
 
     def __init__(self, settings: Any, clock: FakeClock) -> None:
         self.settings = settings
@@ -147,12 +151,12 @@ class Peer:
         """A message that the vendor would take; None: one to the first customer of the samples."""
         return None
 
-    def echoes(self, taken: Taken) -> Sequence[bytes | RawPage]:
-        """What the vendor pushes (or tells on a page) for every message that goes out, ours too."""
+    def echoes(self, taken: Taken) -> Sequence[Told]:
+        """What the vendor tells of every message that goes out, ours too."""
         raise NotImplementedError
 
-    def statuses(self, taken: Taken) -> Sequence[bytes | RawPage]:
-        """What it pushes of how a message fares."""
+    def statuses(self, taken: Taken) -> Sequence[Told]:
+        """What it tells of how a message fares."""
         raise NotImplementedError
 
     # Webhooks

@@ -38,6 +38,7 @@ class Paging(Peered):
             told, cursor = read(self.subject, connector, stream, None)
             known = {_key(event) for event in told}
             for turn in (1, 2):
+                peer.clock.advance(peer.rest)
                 again, cursor = read(self.subject, connector, stream, cursor)
                 fresh = {_key(event) for event in again} - known
                 expect(not fresh, f"quiet round {turn} tells {len(fresh)} things as if they were new")
@@ -52,7 +53,7 @@ class Paging(Peered):
                 told, cursor = read(self.subject, self.again(peer), stream, cursor)
                 lacking = seeded - {_id(event) for event in told}
                 expect(not lacking, f"round {turn}: {len(lacking)} new records are not told")
-                peer.clock.advance(60)
+                peer.clock.advance(peer.rest)
 
     def test_a_late_commit_is_told(self, stream: str) -> None:
         """A record that appears now with a stamp that the cursor has passed."""
@@ -62,6 +63,7 @@ class Paging(Peered):
                 pytest.skip("the vendor's records appear in the order of their stamps")
             peer.seed(stream, 2)
             _, cursor = read(self.subject, connector, stream, None)
+            peer.clock.advance(peer.rest)
             late = set(peer.seed(stream, 1, late_by=peer.latest_commit))
             told, _ = read(self.subject, connector, stream, cursor)
             expect(late <= {_id(event) for event in told}, f"a commit of {peer.latest_commit} ago is skipped for ever")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import frozen
@@ -109,16 +110,15 @@ class Subject:
             stream=sample.stream,
         )
 
-    def told(self, connector: Connector[Any], told: bytes | RawPage, stream: str = "") -> list[Event]:
-        """What a connector makes of something that its peer told: a webhook's body, or a page."""
-        page = told if isinstance(told, RawPage) else None
+    def told(self, connector: Connector[Any], told: bytes | Request | RawPage, stream: str = "") -> list[Event]:
+        """What a connector makes of something that its peer told: a webhook, its body alone, or a page."""
         raw = Raw(
             connection="suite",
             kind=self.connector_class.kind,
-            body=told.body if isinstance(told, RawPage) else told,
+            body=told if isinstance(told, bytes) else told.body,
             received_at=NOW,
-            headers=page.headers if page else {},
-            source="page" if page else "webhook",
+            headers={} if isinstance(told, bytes) else _kept(connector, told),
+            source="page" if isinstance(told, RawPage) else "webhook",
             stream=stream,
         )
         return list(connector.parse(raw, self.context))
@@ -154,6 +154,14 @@ class Subject:
         return Request(
             method="POST", url=URL, headers={name.lower(): value for name, value in headers.items()}, body=body
         )
+
+
+def _kept(connector: Connector[Any], told: Request | RawPage) -> Mapping[str, str]:
+    """The headers that the journal keeps; `":query"` stands for the URL's query."""
+    if isinstance(told, RawPage) or not isinstance(connector, ReceivesWebhooks):
+        return told.headers
+    found = {**told.headers, ":query": urlsplit(told.url).query}
+    return {name: found[name] for name in connector.kept_headers() if found.get(name)}
 
 
 def settings_from(cls: type[Any], given: Mapping[str, Any] | Any) -> Any:
