@@ -5,6 +5,7 @@ import hmac
 
 from crocevia.testing import connector_suite
 from crocevia_visits import Settings, Visits
+from tests.plugins.visits.till_peer import TillPeer
 
 SETTINGS = {"secret": "till secret", "programme": "casa"}
 
@@ -16,4 +17,4 @@ def sign(body: bytes, settings: Settings) -> dict[str, str]:
     return {"X-Crocevia-Signature": digest}
 
 
-TestVisits = connector_suite(Visits, samples="samples/", settings=SETTINGS, sign=sign, region="IT")
+TestVisits = connector_suite(Visits, samples="samples/", settings=SETTINGS, sign=sign, region="IT", peer=TillPeer)

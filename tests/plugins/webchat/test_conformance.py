@@ -2,6 +2,7 @@
 
 from crocevia.testing import connector_suite
 from crocevia_webchat import WebChat
+from tests.plugins.webchat.visitor_peer import VisitorPeer
 
 SETTINGS = {
     "site": "shop.example",
@@ -10,4 +11,4 @@ SETTINGS = {
     "origins": ["https://www.shop.example"],
 }
 
-TestWebChat = connector_suite(WebChat, samples="samples/", settings=SETTINGS)
+TestWebChat = connector_suite(WebChat, samples="samples/", settings=SETTINGS, peer=VisitorPeer)
