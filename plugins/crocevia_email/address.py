@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from email.utils import getaddresses
 
@@ -13,6 +14,7 @@ from crocevia_email.words import clean, decoded
 _LONGEST = 320
 """64 for the local part, 255 for the domain (RFC 5321, 4.5.3.1), and the sign between."""
 _MOST = 100
+_BRACKETED = re.compile(r"<([^<>@\s]{1,64}@[^<>@\s]{1,255})>")
 
 
 @frozen
@@ -39,7 +41,7 @@ class Address:
 def addresses(values: Sequence[str]) -> list[Address]:
     """The addresses of one header, given once or several times; groups are opened, what is no address left out."""
     found: dict[str, Address] = {}
-    for name, value in getaddresses([value.replace("\r", " ").replace("\n", " ") for value in values]):
+    for name, value in _pairs([value.replace("\r", " ").replace("\n", " ") for value in values]):
         local, at, domain = clean(value).strip().rpartition("@")
         if not at or not local or not domain or len(value) > _LONGEST or any(c.isspace() for c in local + domain):
             continue
@@ -49,6 +51,13 @@ def addresses(values: Sequence[str]) -> list[Address]:
         if len(found) >= _MOST:
             break
     return list(found.values())
+
+
+def _pairs(values: list[str]) -> list[tuple[str, str]]:
+    try:
+        return getaddresses(values)
+    except (RecursionError, IndexError):  # comments within comments without end
+        return [("", found) for value in values for found in _BRACKETED.findall(value)]
 
 
 def ascii_domain(domain: str) -> str:

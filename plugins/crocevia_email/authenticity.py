@@ -10,8 +10,8 @@ from attrs import frozen
 from crocevia_email.address import Address, ascii_domain
 from crocevia_email.head import Head
 
-_RESULT = re.compile(r"\s*([a-z0-9-]+)(?:\s*/\s*\d+)?\s*=\s*([a-z]+)", re.ASCII | re.IGNORECASE)
-_PROPERTY = re.compile(r'([a-z]+\.[a-z0-9_-]+)\s*=\s*("[^"]*"|[^\s;]+)', re.ASCII | re.IGNORECASE)
+_RESULT = re.compile(r"\s*([a-z0-9-]{1,40})(?:\s*/\s*\d+)?\s*=\s*([a-z]{1,40})", re.ASCII | re.IGNORECASE)
+_PROPERTY = re.compile(r'\b([a-z]{1,20}\.[a-z0-9_-]{1,40})\s*=\s*("[^"]*"|[^\s;]+)', re.ASCII | re.IGNORECASE)
 _UNDECIDED = frozenset({"none", "bestguesspass"})  # the sender's domain publishes no policy: DKIM and SPF decide
 
 

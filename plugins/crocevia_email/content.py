@@ -159,8 +159,8 @@ def _said(part: Part, *, keeps_quotes: bool) -> tuple[str, str]:
     """The text without and with what is quoted."""
     if part.type == "text/html":
         return hypertext.said(part.text, keeps_quotes=keeps_quotes)
-    whole = quoting.unflowed(part.text) if part.is_flowed else part.text
-    whole = whole[: 2 * _MOST_TEXT]
+    whole = part.text[: 2 * _MOST_TEXT]
+    whole = quoting.unflowed(whole) if part.is_flowed else whole
     return (whole if keeps_quotes else quoting.new(whole)), whole
 
 

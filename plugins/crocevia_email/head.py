@@ -14,6 +14,7 @@ from crocevia_email.words import decoded, unescaped
 
 _ID = re.compile(r"<([^<>]{1,1000})>")
 _EARLIEST = datetime(1991, 1, 1, tzinfo=UTC)
+_MOST_OF_A_NAME = 100
 _MOST_IDS = 200
 _LONGEST_ID = 500
 _LONGEST_SUBJECT = 2000
@@ -25,7 +26,9 @@ class Head:
     def __init__(self, message: Mime) -> None:
         self._fields: dict[str, list[str]] = {}
         for name, value in message.raw_items():
-            self._fields.setdefault(name.lower(), []).append(unescaped(str(value)))
+            found = self._fields.setdefault(name.lower(), [])
+            if len(found) < _MOST_OF_A_NAME:
+                found.append(unescaped(str(value)))
 
     def __bool__(self) -> bool:
         return bool(self._fields)

@@ -14,10 +14,13 @@ from crocevia_email import quoting
 from crocevia_email.words import clean
 
 _LONGEST = 1_000_000
-_DEEPEST = 200
+_MOST_NODES = 5_000
+_DEEPEST = 150
+"""Deeper or larger trees are set without a layout: that takes a stack, and about 0.1 ms a node."""
 _CONFIG = ParserConfig(css=CSS_PROFILES["strict"], display_links=False, display_images=False)
 _QUOTES = "//blockquote[@type='cite' or contains(@class, 'gmail_quote') or contains(@class, 'moz-cite')]"
 _UNSEEN = "//script | //style | //head | //template | //comment() | //processing-instruction()"
+_BLOCKS = frozenset({"address", "article", "blockquote", "br", "div", "h1", "h2", "h3", "h4", "li", "p", "table", "tr"})
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 
 
@@ -25,14 +28,15 @@ def said(text: str, *, keeps_quotes: bool) -> tuple[str, str]:
     """The text that a reader sees, without and with what is quoted. Never raises."""
     text = text[:_LONGEST]
     try:
-        whole = _rendered(_tree(text))
+        tree = _tree(text)
+        whole = _rendered(tree)
+        quotes = tree.xpath(_QUOTES)
         if keeps_quotes:
             return whole, whole
-        tree = _tree(text)
-        for node in tree.xpath(_QUOTES):
+        for node in quotes[:_MOST_NODES]:
             _cut(node)
-        return quoting.new(_rendered(tree)) or whole, whole
-    except (etree.LxmlError, ValueError, RecursionError, IndexError, KeyError, TypeError, AttributeError):
+        return quoting.new(_rendered(tree) if quotes else whole) or whole, whole
+    except (etree.LxmlError, ValueError, LookupError, TypeError, AttributeError):
         plain = clean(" ".join(_TAG.sub(" ", text).split()))
         return plain, plain
 
@@ -40,23 +44,39 @@ def said(text: str, *, keeps_quotes: bool) -> tuple[str, str]:
 def _tree(text: str) -> Any:
     parser = html.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, huge_tree=False)
     tree = html.document_fromstring(f"<div>{text}</div>".encode(), parser=parser)
-    for node in tree.xpath(_UNSEEN):
+    for node in tree.xpath(_UNSEEN)[:_MOST_NODES]:
         _cut(node)
-    if any(_is_deeper(node) for node in tree.iter() if len(node) == 0):
-        raise RecursionError
     return tree
-
-
-def _is_deeper(node: Any) -> bool:
-    return sum(1 for _ in zip(node.iterancestors(), range(_DEEPEST), strict=False)) >= _DEEPEST
 
 
 def _cut(node: Any) -> None:
     """Take a node away and leave the text behind it."""
     if node.getparent() is not None:
-        node.drop_tree() if hasattr(node, "drop_tree") else node.getparent().remove(node)
+        node.drop_tree()
 
 
 def _rendered(tree: Any) -> str:
-    lines = (line.rstrip() for line in clean(Inscriptis(tree, _CONFIG).get_text()).split("\n"))
+    found = _plain(tree) if _is_unwieldy(tree) else Inscriptis(tree, _CONFIG).get_text()
+    lines = (line.rstrip() for line in clean(found).split("\n"))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n")
+
+
+def _is_unwieldy(tree: Any) -> bool:
+    depth = nodes = 0
+    for event, _ in etree.iterwalk(tree, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        nodes += event == "start"
+        if depth > _DEEPEST or nodes > _MOST_NODES:
+            return True
+    return False
+
+
+def _plain(tree: Any) -> str:
+    """The text in order, with line ends where blocks begin and end."""
+    pieces: list[str] = []
+    for event, node in etree.iterwalk(tree, events=("start", "end")):
+        if isinstance(node.tag, str) and node.tag in _BLOCKS:
+            pieces.append("\n")
+        said = (node.text if isinstance(node.tag, str) else None) if event == "start" else node.tail
+        pieces.append(re.sub(r"\s+", " ", said or ""))
+    return re.sub(r"\s*\n\s*", "\n", "".join(pieces))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from email.message import Message as Mime
-from email.parser import BytesParser
 from typing import Any
 
 from attrs import define, field
 
 from crocevia_email.mailbox import Mailbox
+from crocevia_email.mime import parsed
 
 _MOST_PARTS = 200
 _DEEPEST = 30
@@ -41,7 +40,7 @@ class Rebuilt:
 
     def _inside(self, structure: Any, head: bytes, number: str, depth: int) -> Iterator[bytes]:
         """The parts of a multipart, between the boundary that its header names."""
-        boundary = _parsed(head).get_boundary(failobj="") or ""
+        boundary = parsed(head).get_boundary(failobj="") or ""
         edge = b"--" + boundary.encode("utf-8", "replace")
         for index, child in enumerate(structure[0][:_MOST_PARTS], start=1):
             inner = f"{number}.{index}" if number else str(index)
@@ -77,12 +76,8 @@ def file(mailbox: Mailbox, uid: int, number: str, most_bytes: int) -> bytes | No
     body = mailbox.bodies([uid], "TEXT" if alone else number, most_bytes).get(uid)
     if head is None or body is None:
         return None
-    payload = _parsed(head.rstrip(b"\r\n") + b"\r\n\r\n" + body).get_payload(decode=True)
+    payload = parsed(head.rstrip(b"\r\n") + b"\r\n\r\n" + body).get_payload(decode=True)
     return payload if isinstance(payload, bytes) else body
-
-
-def _parsed(data: bytes) -> Mime:
-    return BytesParser().parsebytes(data)
 
 
 def _is_multipart(structure: Any) -> bool:

@@ -93,14 +93,14 @@ def _starts_header(lines: Sequence[str], index: int) -> bool:
 
 def unflowed(text: str) -> str:
     """Join the lines of a `format=flowed` text (RFC 3676): those of one depth that end with a space."""
-    joined: list[str] = []
+    joined: list[list[str]] = []
     open_depth = -1
     for line in text.split("\n"):
         depth = len(line) - len(line.lstrip(">"))
         body = line[depth:].removeprefix(" ")
         if open_depth == depth and body != "-- ":
-            joined[-1] += body
+            joined[-1].append(body)
         else:
-            joined.append(f"{'>' * depth} {body}" if depth else body)
+            joined.append([f"{'>' * depth} {body}" if depth else body])
         open_depth = depth if body.endswith(" ") and body != "-- " else -1
-    return "\n".join(joined)
+    return "\n".join("".join(pieces) for pieces in joined)

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from email.message import Message as Mime
-from email.parser import BytesParser
 from hashlib import blake2b
 
 from attrs import frozen
@@ -19,6 +18,7 @@ from crocevia_email.address import Address
 from crocevia_email.authenticity import is_proven
 from crocevia_email.content import Content, Place
 from crocevia_email.head import Head
+from crocevia_email.mime import parsed
 from crocevia_email.settings import Settings
 
 _FORWARDS = re.compile(r"^\s*(fwd?|i|inoltro?|wg|rv|tr|enc)\s*:", re.IGNORECASE)
@@ -101,10 +101,7 @@ def events(raw: Raw, settings: Settings) -> Iterable[Event]:
 def _opened(raw: Raw, settings: Settings) -> Mail:
     if not raw.body.strip():
         raise MalformedError("an empty body is no mail")
-    try:
-        mime = BytesParser().parsebytes(raw.body)
-    except RecursionError:  # parts within parts without end: the header is read, the rest is one part
-        mime = BytesParser().parsebytes(raw.body, headersonly=True)
+    mime = parsed(raw.body)
     folder = raw.headers.get("imap-folder")
     place = None
     if folder is not None and {"imap-validity", "imap-uid"} <= raw.headers.keys():

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from datetime import datetime
 from email.message import Message as Mime
-from email.parser import BytesParser
 from typing import Literal
 from urllib.parse import quote, unquote
 
@@ -15,6 +14,7 @@ from attrs import frozen
 from crocevia import ConsentReported, Event, Ignored, StatusReported
 from crocevia_email.content import Part, parts
 from crocevia_email.head import Head, ids
+from crocevia_email.mime import header
 
 _ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/rfc822-headers", "message/global")
 _DAEMONS = re.compile(r"^(mailer-daemon|postmaster|mail-daemon|mdaemon)@?", re.IGNORECASE)
@@ -136,7 +136,7 @@ def _blocks(found: Iterable[Part]) -> list[Head]:
             blocks += [Head(inner) for inner in payload if isinstance(inner, Mime)]
             continue
         for block in re.split(rb"\r?\n\r?\n", part.body[:100_000])[:50]:
-            blocks.append(Head(BytesParser().parsebytes(block.strip() + b"\n\n", headersonly=True)))
+            blocks.append(Head(header(block.strip() + b"\n\n")))
     return [block for block in blocks if block]
 
 
@@ -150,7 +150,7 @@ def _originals(found: Iterable[Part]) -> list[Head]:
         if isinstance(payload, list):
             heads += [Head(inner) for inner in payload[:1] if isinstance(inner, Mime)]
         else:
-            heads.append(Head(BytesParser().parsebytes(part.body[:200_000].lstrip(), headersonly=True)))
+            heads.append(Head(header(part.body[:200_000].lstrip())))
     return heads
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from email.parser import BytesParser
-
 from attrs import frozen
 
 from crocevia.errors import RemoteError
 from crocevia_email.address import Address
 from crocevia_email.head import Head
 from crocevia_email.mailbox import Mailbox
+from crocevia_email.mime import header
 from crocevia_email.settings import Settings
 
 
@@ -31,8 +30,8 @@ def looked_up(mailbox: Mailbox, settings: Settings, key: str) -> Answered:
             found = mailbox.bodies(uids[:1], "HEADER") if uids else {}
         except RemoteError:
             return Answered()  # the answer goes without; a thread is a comfort
-        for header in found.values():
-            head = Head(BytesParser().parsebytes(header, headersonly=True))
+        for data in found.values():
+            head = Head(header(data))
             wanted = [address for address in head.addresses("reply-to") if address not in settings.ours]
             return Answered(head.subject or "", tuple(head.references), wanted[0] if len(wanted) == 1 else None)
     return Answered()
