@@ -75,7 +75,7 @@ class Run:
     """One backfill.
 
     Attributes:
-        looks: One for each twentieth of the way, and for each process at least one.
+        looks: One for each fiftieth of the way, and for each process at least one.
         killed_at: How many interactions the org held when the first process was killed.
         calls: Every API call that the org received, as its ledger has it.
     """
@@ -120,8 +120,8 @@ class Run:
             now = self.org.admin.count("Interaction__c")
             moved = time.monotonic() if now != written else moved
             written = now
-            if written * 20 // self.count != told:
-                told = written * 20 // self.count
+            if written * 50 // self.count != told:
+                told = written * 50 // self.count
                 self._look(process, daemon.pid, written, time.monotonic() - started)
         self._look(process, daemon.pid, written, time.monotonic() - started)
 

@@ -29,8 +29,9 @@ from crocevia_salesforce.transport import Transport
 
 PATIENCE_S = 5.0
 """So long one write waits for its jobs; the connection has other work too."""
-FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 15.0
-"""Between two looks at a job, the longer the longer it takes."""
+FIRST_LOOK_S, LONGEST_LOOK_S = 0.25, 30.0
+LOOKS_GROW = 1.5
+"""Between two looks at a job, the longer the longer it takes: ten looks at one of twenty seconds."""
 SOONEST_S, LATEST_S = 1.0, 60.0
 """When rows that are underway are asked for again: a quarter of the time that their job has taken so far."""
 ABANDONED_S = 120.0
@@ -215,7 +216,7 @@ class Bulk:
             elif told["state"] == "Open":  # closing it got no answer, or was refused
                 self._close(job)
             job.look_at_s = self.monotonic_s() + job.wait_s
-            job.wait_s = min(job.wait_s * 2, LONGEST_LOOK_S)
+            job.wait_s = min(job.wait_s * LOOKS_GROW, LONGEST_LOOK_S)
         return job.told is not None
 
     def _underway(self, job: Job) -> UnderwayError:

@@ -114,10 +114,10 @@ def _answers(schemas: Schemas, rule: TaskAnswers, *, mirrored: bool) -> Iterator
         task, log = schemas.known(tasks.OBJECT), schemas.known("Interaction__c")
     except RemoteError:
         return  # it was said already
-    if isinstance(rule.equals, str) and (values := _values(task, rule.field)) is not None:
-        if rule.equals.casefold() not in {value.casefold() for value in values}:
-            do = f"has no value {rule.equals!r}, which replies_from_tasks waits for: add it"
-            yield Finding(level="problem", what=f"Task.{rule.field}", do=do)
+    values = {value.casefold() for value in _values(task, rule.field) or ()}
+    if isinstance(rule.equals, str) and values and rule.equals.casefold() not in values:
+        do = f"has no value {rule.equals!r}, which replies_from_tasks waits for: add it"
+        yield Finding(level="problem", what=f"Task.{rule.field}", do=do)
     for value in sorted(set(rule.statuses.values()) - set(_values(task, "Status") or rule.statuses.values())):
         do = f"has no value {value!r}, which replies_from_tasks.statuses names: add it, or the Task keeps its status"
         yield Finding(level="warning", what="Task.Status", do=do)

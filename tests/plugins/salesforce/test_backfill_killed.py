@@ -17,4 +17,4 @@ def test_a_backfill_that_is_killed_goes_on_with_the_job_that_it_had_begun() -> N
     assert {look.process for look in done.looks} == {1, 2}
     assert done.looks[-1].written == 3_000
     assert len(opened) == 1
-    assert any("3000 looked at, 3000 records to ask for: about 10 calls" in line for line in said)
+    assert any("3000 looked at, 3000 records to ask for: about 16 calls" in line for line in said)

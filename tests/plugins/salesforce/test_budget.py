@@ -75,8 +75,8 @@ def test_a_forecast_tells_the_calls_and_their_share_of_the_day(
     share = "of the 1000 that everybody has a day"
     customers, interactions, gauge, last = told.output.splitlines()
     head, tail = "3 looked at, 3 records to ask for", "at its budget of calls"
-    assert customers == f"acme: customers: {head}: about 2 calls (0.2 % {share}), about 7 minutes {tail}"
-    assert interactions == f"acme: interactions: {head}: about 1 calls (0.1 % {share}), about 4 minutes {tail}"
+    assert customers == f"acme: customers: {head}: about 3 calls (0.3 % {share}), about 11 minutes {tail}"
+    assert interactions == f"acme: interactions: {head}: about 2 calls (0.2 % {share}), about 7 minutes {tail}"
     assert "of 1000 calls are used, by everybody" in gauge
     assert last == "nothing was asked for"
     assert org.admin.mutations() == []
@@ -84,8 +84,8 @@ def test_a_forecast_tells_the_calls_and_their_share_of_the_day(
 
 def test_many_records_are_forecast_as_jobs() -> None:
     """A million interactions: a hundred jobs; 1,500: two Composites; customers are looked for, 275 numbers a call."""
-    assert calls_of(1_000_000, 10_000, 2_001, looked_up=False) == 1_000
-    assert calls_of(2_500, 10_000, 2_001, looked_up=False) == 10
-    assert calls_of(1_500, 10_000, 2_001, looked_up=False) == 2
-    assert calls_of(10_300, 10_000, 2_001, looked_up=True) == 10 + 1 + 38
+    assert calls_of(1_000_000, 10_000, 2_001, looked_up=False) == 1_400 + 500
+    assert calls_of(2_500, 10_000, 2_001, looked_up=False) == 14 + 2
+    assert calls_of(1_500, 10_000, 2_001, looked_up=False) == 2 + 1
+    assert calls_of(10_300, 10_000, 2_001, looked_up=True) == 14 + 1 + 38 + 6
     assert calls_of(0, 10_000, 2_001, looked_up=True) == 0

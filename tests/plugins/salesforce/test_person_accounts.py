@@ -31,10 +31,16 @@ def connector(people: Simulator) -> Salesforce:
     return of_accounts(people)
 
 
-def of_accounts(org: Simulator) -> Salesforce:
+def of_accounts(org: Simulator, rule: TaskAnswers | None = None) -> Salesforce:
     """A connector whose customers are accounts."""
-    secret = Secret("simulated-secret")
-    return Salesforce(Settings(instance_url=org.url, client_id="crocevia", client_secret=secret, objects=("Account",)))
+    given = Settings(
+        instance_url=org.url,
+        client_id="crocevia",
+        client_secret=Secret("simulated-secret"),
+        objects=("Account",),
+        replies_from_tasks=rule,
+    )
+    return Salesforce(given)
 
 
 def test_a_customer_is_an_account_that_is_a_person(people: Simulator, connector: Salesforce) -> None:
@@ -81,15 +87,7 @@ def test_an_org_without_person_accounts_says_so(people: Simulator, connector: Sa
 
 def test_a_task_about_a_person_account_answers_him(people: Simulator) -> None:
     """By the account of the Task, as no contact of ours stands on it."""
-    secret, rule = Secret("simulated-secret"), TaskAnswers(field="Status", equals="Send")
-    given = Settings(
-        instance_url=people.url,
-        client_id="crocevia",
-        client_secret=secret,
-        objects=("Account",),
-        replies_from_tasks=rule,
-    )
-    salesforce = Salesforce(given)
+    salesforce = of_accounts(people, TaskAnswers(field="Status", equals="Send"))
     (person,) = people.admin.create("Account", {"LastName": "Rossi"})
     mapping = salesforce.mappings()[-1].fit(salesforce.describe("Task"))
     start = salesforce.changes("Task", None, mapping.remote_fields).cursor
