@@ -7,6 +7,7 @@ POST /admin/edit     {"comment", "text"}
 POST /admin/remove   {"comment"}
 POST /admin/person   {"place", "name"}
 POST /admin/window   {"place", "name"}: the reply window closes
+    POST /admin/losses   {"count"}: so many answers to the business are lost
 PUT  /admin/webhook  {"url"}
 GET  /admin/said, /admin/idle
 """
@@ -64,6 +65,8 @@ def _deed(world: World, path: str, body: Any) -> dict[str, Any]:
             return {"id": world.person(body["place"], body["name"])}
         case "/admin/window":
             world.last_written.pop(world.person(body["place"], body["name"]), None)
+        case "/admin/losses":
+            world.losing += int(body["count"])
         case _:
             raise Refusal(100, f"There is no POST {path}")
     return {"success": True}

@@ -71,6 +71,10 @@ class People:
         """Let the reply window be over."""
         self._call("POST", "/admin/window", {"place": place, "name": name})
 
+    def lose_answers(self, count: int = 1) -> None:
+        """Let the answers to the next messages of the business be lost on the way."""
+        self._call("POST", "/admin/losses", {"count": count})
+
     def webhook(self, url: str) -> None:
         """Say where deliveries go."""
         self._call("PUT", "/admin/webhook", {"url": url})

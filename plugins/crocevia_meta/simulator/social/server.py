@@ -38,9 +38,14 @@ class RunningSocial:
 def respond(world: World, call: Call) -> Reply:
     """Answer one call, a refused one too."""
     try:
-        return admin.answer(world, call) if call.path.startswith("/admin/") else graph.answer(world, call)
+        if call.path.startswith("/admin/"):
+            return admin.answer(world, call)
+        made = graph.answer(world, call)
     except Refusal as refusal:
         return reply(refusal.body(), refusal.status)
+    if call.method == "POST" and world.loses():
+        return Reply(502, b"<html><body>Bad Gateway</body></html>", "text/html")
+    return made
 
 
 @contextmanager

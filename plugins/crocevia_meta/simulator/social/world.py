@@ -45,6 +45,7 @@ class World:
         names: People, by id.
         said: Every message and comment of the account's, in order: `{"id", "place", "to", "text", "public", "said"}`.
         last_written: When each person last wrote in private (Unix seconds).
+        losing: Of so many next messages of the business the answer is lost on the way (HTTP 502).
         waiting: Leaves that are not delivered yet: `(object, branch, leaf)`.
     """
 
@@ -61,6 +62,7 @@ class World:
     last_written: dict[str, float] = field(factory=dict)
     waiting: list[tuple[str, str, dict[str, Any]]] = field(factory=list)
     under_way: int = 0
+    losing: int = 0
     chance: random.Random = field(init=False)
     _counted: int = 0
 
@@ -184,6 +186,12 @@ class World:
         """A delivery was acknowledged."""
         with self.lock:
             self.under_way -= 1
+
+    def loses(self) -> bool:
+        """Whether the answer to a message that was just taken is lost; each arranged loss is used up once."""
+        with self.lock:
+            self.losing -= (lost := self.losing > 0)
+            return lost
 
     def idle(self) -> bool:
         """Whether nothing is owed."""
