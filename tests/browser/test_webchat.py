@@ -18,6 +18,7 @@ from tests.plugins.webchat.conftest import Shop, make_settings
 
 pytestmark = pytest.mark.peers
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+sync_api.expect.set_options(timeout=20_000)
 
 PAGE = """<!doctype html><html lang="{lang}"><head><title>The Shop</title>
 <script src="{daemon}/chat/web/widget.js" async {data}></script></head>

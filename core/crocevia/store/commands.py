@@ -71,7 +71,8 @@ class CommandRow:
             self.state, self.due_at, self.answer = "pending", 0, {**(self.answer or {}), "keys": keys}
             return False
         self.state = "done"
-        self.answer = {"key": keys[0], **({"keys": keys} if len(keys) > 1 else {})}
+        went = {"parts": self.parts} if self.parts else {}  # in what words: who may read it again reads those
+        self.answer = {"key": keys[0], **({"keys": keys} if len(keys) > 1 else {}), **went}
         return True
 
 

@@ -11,11 +11,12 @@ import jwt
 import pytest
 import requests
 import sqlalchemy as sa
-from attrs import define, field
+from attrs import define, evolve, field
 
-from crocevia import Secret
+from crocevia import FieldSchema, Secret
 from crocevia.config.options import Options
 from crocevia.identity import match, normalise
+from crocevia.mapping import CODECS, Plain
 from crocevia.plugins import load_plugins
 from crocevia.store import Store, books, open_store
 from crocevia.store.journal import GroupCommit
@@ -97,12 +98,18 @@ class Shop:
     served: Served = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        touch = self.crm.schemas["Touch"]
+        more = {"buttons": FieldSchema(name="buttons", type="text")}
+        self.crm.schemas = {**self.crm.schemas, "Touch": evolve(touch, fields={**touch.fields, **more})}
         plugins = load_plugins(entry_points=(), builtin=(match, normalise))
         self.world = World(self.store, plugins.dispatcher, clock=self.clock, region="IT", alone=True)
         chat = WebChat(self.settings, connection="web", clock=self.clock)
         other = WebChat(make_settings(site="other.example"), connection="other", clock=self.clock)
         for name, connector in (("web", chat), ("other", other), ("crm", self.crm.connector("crm"))):
             self.world.lives[name] = live(name, connector, Options())
+        mappings = self.world.lives["crm"].mappings
+        choices = Plain(name="buttons", field="buttons", codec=CODECS["text"])
+        mappings["Touch"] = evolve(mappings["Touch"], lenses=(*mappings["Touch"].lenses, choices))
         self.lanes = {name: Lane(self.world, found, "test") for name, found in self.world.lives.items()}
         self.journal = GroupCommit(self.store, lambda names: None)
         self.app = build_app(self.world, self.journal)

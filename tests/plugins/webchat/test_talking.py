@@ -83,6 +83,25 @@ def test_an_id_is_a_visitors_own(shop: Shop) -> None:
     assert (ada.texts(), eve.texts()) == ([("visitor", "Ada's")], [("visitor", "Eve's")])
 
 
+def test_what_an_agent_offers_to_choose_from_is_shown_as_choices(shop: Shop) -> None:
+    """As many as fit, with a subject; more than that became a numbered text, and that is what is shown."""
+    ada = shop.caller()
+    ada.open()
+    ada.write("Hello")
+    shop.settle()
+    ada.look()
+    shop.reply("Which one?", buttons="Red|r\nBlue", subject="Kettles")
+    shop.settle()
+    [line] = ada.look()
+    assert (line["subject"], line["text"]) == ("Kettles", "Which one?")
+    assert line["buttons"] == [{"title": "Red", "id": "r"}, {"title": "Blue", "id": "Blue"}]
+    shop.reply("Which size?", buttons="\n".join(f"Size {number}" for number in range(11)))
+    shop.settle()
+    [line] = ada.look()
+    assert line["text"].startswith("Which size?\n\n1. Size 0\n2. Size 1\n")
+    assert "buttons" not in line
+
+
 def test_notes_drafts_failures_and_other_conversations_are_never_shown(shop: Shop) -> None:
     """What an agent writes for his colleagues stays with them, also when it names the visitor's conversation."""
     ada, bob = shop.caller(), shop.caller()
