@@ -12,7 +12,7 @@ import attrs
 import click
 
 from crocevia.cli.session import Session, pass_session
-from crocevia.connector import Connector, Finding, ReadsRecords, ReceivesWebhooks, WritesRecords
+from crocevia.connector import Connector, Finding, ReadsRecords, ReceivesWebhooks, ServesVisitors, WritesRecords
 from crocevia.errors import AuthError, ConfigError, RemoteError, RetryableError
 
 if TYPE_CHECKING:
@@ -103,8 +103,18 @@ def _connection(session: Session, name: str) -> Iterator[Finding]:
         return
     if isinstance(connector, ReceivesWebhooks):
         yield _webhook(session.settings, name)
+    if isinstance(connector, ServesVisitors):
+        yield _visitors(session.settings, name)
     if isinstance(connector, ReadsRecords):
         yield from _mappings(session, name, connector, troubled=troubled)
+
+
+def _visitors(settings: Settings, name: str) -> Finding:
+    """Where customers' browsers and apps find it."""
+    if settings.core.public_url is None:
+        do = f"set public_url in [crocevia]: pages and apps call PUBLIC_URL/chat/{name}/"
+        return Finding(level="warning", what="visitors", do=do)
+    return Finding(level="ok", what=f"visitors at {settings.core.public_url}/chat/{name}/")
 
 
 def _webhook(settings: Settings, name: str) -> Finding:
