@@ -73,6 +73,7 @@ class Odoo(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, MergesRe
     """
 
     kind: ClassVar[str] = "odoo"
+    verified_against = "real server"
     leaf_paths: ClassVar[tuple[str, ...]] = ("rows.*", "gone.*")
     write_limit: ClassVar[int] = 200
     idempotent_upsert: ClassVar[bool] = True

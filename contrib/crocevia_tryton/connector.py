@@ -63,6 +63,7 @@ class Tryton(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys):
     """
 
     kind: ClassVar[str] = "tryton"
+    verified_against = "real server"
     leaf_paths: ClassVar[tuple[str, ...]] = ("rows.*", "deletions.*")
     write_limit: ClassVar[int] = 500
     idempotent_upsert: ClassVar[bool] = True

@@ -58,10 +58,9 @@ def from_vendor(subjects: Iterable[Subject]) -> list[str]:
 
 def to_vendor(subject: Subject) -> list[str]:
     """What it declares that can be sent or written."""
-    if subject.peer is not None:
+    if subject.peer is not None and issubclass(subject.connector_class, SendsMessages):
         with subject.at_peer() as (peer, connector):
-            message = peer.message("x") if isinstance(connector, SendsMessages) else None
-            return _declared(connector, message)
+            return _declared(connector, peer.message("x"))
     return _declared(subject.connector(), None)
 
 

@@ -91,8 +91,9 @@ class Peer:
     exchange in memory, a server that really runs) overrides `connector`, `fail_next` and `close` instead.
 
     Class attributes:
-        without: `{name: why the vendor has none}`, of a method below, a trouble, a limit of `Capabilities`, or
-            `callback` (it hands nothing of ours back); such a check is left out, and told.
+        without: `{name: why the vendor has none}`, of a method or attribute below, a trouble, a limit of
+            `Capabilities`, `callback` (it hands nothing of ours back) or `write delete` (we may not delete); such a
+            check is left out, and told.
         troubles: How the vendor refuses, by trouble: `throttled`, `window closed`, and the others where it is not a
             plain 401 or 404.
         waits: What its "throttled" asks us to wait.
@@ -135,6 +136,10 @@ class Peer:
     def fail_next(self, trouble: Trouble) -> None:
         """Let the next call fail so; used up by it."""
         self._due.append(trouble)
+
+    def commits(self, asked: Asked) -> bool:
+        """Whether a call does something: only the answer of such a one is lost or garbled. Every call by default."""
+        return True
 
     def close(self) -> None:
         """Stop whatever was started."""
@@ -203,9 +208,10 @@ class Peer:
 
     def hear(self, asked: Asked) -> Answered:
         """Answer a call, or fail as arranged. Raises what a broken connection raises."""
-        trouble = self._due.pop(0) if self._due else None
-        if trouble is None:
+        due = self._due[0] if self._due else None
+        if due is None or (due in ("lost answer", "garbled answer") and not self.commits(asked)):
             return self.serve(asked)
+        trouble = self._due.pop(0)
         if trouble == "down":
             raise requests.ConnectTimeout
         if trouble == "lost answer":
