@@ -67,7 +67,7 @@ class Roads(Crossroads):
         bound = type("BoundRoad", (Road,), {"carrier": self.carrier})
         self.more.setdefault("road", lambda: bound(ScriptSettings(), connection="road"))
         schema = self.a.schemas["Touch"]
-        more = {name: FieldSchema(name=name, type=kind) for name, kind in FIELDS.items()}  # type: ignore[arg-type]  # both are types of fields
+        more = {name: FieldSchema(name=name, type=kind) for name, kind in FIELDS.items()}
         self.a.schemas = {**self.a.schemas, "Touch": evolve(schema, fields={**schema.fields, **more})}
         world = super().start()
         mappings = world.lives["a"].mappings

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "plugins": ("crocevia.cli.plugins:plugins", "List plugins, their hooks and connectors, and what failed to load."),
     "status": ("crocevia.cli.status:status", "Tell of each connection its health, its lag and its books."),
     "show": ("crocevia.cli.show:show", "Show a customer by address: profile, records and the one timeline."),
+    "media": ("crocevia.cli.media:media", "List the files of an interaction, or fetch one."),
     "why": ("crocevia.cli.why:why", "Say why a field of a customer holds its value."),
     "review": ("crocevia.cli.review:review", "Show and decide what waits for a person."),
     "merge": ("crocevia.cli.merge:merge", "Make two profiles one customer; says first what would become of each."),

@@ -67,7 +67,7 @@ def holders(connection: Connection, address: str, region: str | None) -> list[Pr
 
 def _customer(connection: Connection, row: ProfileRow) -> dict[str, Any]:
     from crocevia.model import from_us
-    from crocevia.store import bindings, interactions
+    from crocevia.store import bindings, consents, interactions
 
     return {
         "id": row.uid,
@@ -80,6 +80,19 @@ def _customer(connection: Connection, row: ProfileRow) -> dict[str, Any]:
             {"connection": one.connection, "object": one.object, "id": one.remote_id, "state": one.state}
             for one in bindings.of_subjects(connection, "profile", [row.id])
         ],
+        "consents": [
+            {
+                "address": one.address,
+                "channel": one.channel,
+                "purpose": one.purpose,
+                "state": one.state,
+                "at": from_us(one.at).isoformat(),
+                "connection": one.connection,
+                "source": one.source,
+                "evidence": one.evidence,
+            }
+            for one in consents.of_profiles(connection, [row.id])
+        ],
         "timeline": [
             {
                 "at": from_us(one.at).isoformat(),
@@ -88,6 +101,7 @@ def _customer(connection: Connection, row: ProfileRow) -> dict[str, Any]:
                 "kind": one.kind,
                 "status": "removed" if one.removed else one.status,
                 "text": one.text,
+                "files": len(one.detail.get("attachments", ())),
                 "id": one.uid,
             }
             for one in interactions.timeline(connection, row.id)
@@ -110,6 +124,10 @@ def _print(customer: dict[str, Any]) -> None:
         console.print(Text(f"  {point['address']}  {point['slot']}  {proof}"))
     for record in customer["records"]:
         console.print(Text(f"  {record['connection']} {record['object']} {record['id'] or '-'}  {record['state']}"))
+    for word in customer["consents"]:
+        how = word["evidence"] or word["source"]
+        said = f"{word['purpose']} {word['state']} on {word['channel']} since {word['at'][:10]} ({how})"
+        console.print(Text(f"  {word['address']}  {said}"))
     table = Table(show_edge=False)
     for heading in ("at", "road", "", "kind", "status", "text"):
         table.add_column(heading)
@@ -121,7 +139,12 @@ def _print(customer: dict[str, Any]) -> None:
             arrows.get(one["direction"], "·"),
             one["kind"],
             one["status"] or "",
-            one["text"] or "",
+            " ".join(part for part in (one["text"], _files(one)) if part),
         )
         table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
+
+
+def _files(one: dict[str, Any]) -> str:
+    """How many files came with it, and how they are seen."""
+    return f"[{one['files']} files: crocevia media {one['id']}]" if one["files"] else ""

@@ -76,6 +76,8 @@ class Options:
         marketing: Who may be sent marketing: whoever has not said no (`"opt out"`), or who has said yes (`"opt in"`).
         answers_in_public: Whether an answer to what is public goes out in public where the record in the CRM does not
             say; else it goes in private, or not at all.
+        media_mb: Megabytes above which a file of a message is not fetched.
+        media_http: Whether files are fetched over unencrypted HTTP too.
         most_waiting: Webhooks that may wait to be applied before further ones are asked to come again (503).
         mapping: `{object: {our field: where it is kept}}`, changes to the connector's own mapping.
     """
@@ -105,6 +107,8 @@ class Options:
     stop_means: Literal["all", "marketing"] = "all"
     marketing: Literal["opt out", "opt in"] = "opt out"
     answers_in_public: bool = False
+    media_mb: float = field(default=64.0, validator=validators.gt(0))
+    media_http: bool = False
     most_waiting: int = field(default=1_000_000, validator=validators.ge(1))
     mapping: Mapping[str, Overrides] = field(factory=dict)
 
