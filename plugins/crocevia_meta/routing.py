@@ -52,11 +52,11 @@ def events(body: object, account: Account, readers: Mapping[str, Reader | str]) 
     """
     found = leaves(body)
     assert isinstance(body, dict)  # noqa: S101 - `leaves` has raised for anything else
+    if not found:
+        yield Ignored(reason="an empty delivery")
     if (of := body.get("object", account.object)) != account.object:
         yield from (Ignored(reason=f"of {label(of)}, not of {account.object!r}", leaf=leaf.pointer) for leaf in found)
         return
-    if not found:
-        yield Ignored(reason="an empty delivery")
     for leaf in found:
         yield _event(leaf, account, readers)
 

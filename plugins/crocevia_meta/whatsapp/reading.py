@@ -54,12 +54,12 @@ def events(body: object) -> Iterator[Event]:
     """
     found = leaves(body)
     assert isinstance(body, dict)  # noqa: S101 - `leaves` has raised for anything else
+    if not found:
+        yield Ignored(reason="an empty delivery")
     if body.get("object", OBJECT) != OBJECT:
         reason = f"of {label(body['object'])}, not of WhatsApp"
         yield from (Ignored(reason=reason, leaf=leaf.pointer) for leaf in found)
         return
-    if not found:
-        yield Ignored(reason="an empty delivery")
     value: Node | None = None
     number = _NOBODY
     for leaf in found:
