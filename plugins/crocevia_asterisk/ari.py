@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
@@ -47,6 +48,7 @@ class AriExchange:
     now_s: Callable[[], float]
     _words: AriWords = field(init=False)
     _socket: ClientConnection = field(init=False)
+    _opened: ExitStack = field(factory=ExitStack, init=False)
     _unknown: list[dict[str, Any]] = field(factory=list, init=False)
 
     def __enter__(self) -> Self:
@@ -54,7 +56,7 @@ class AriExchange:
         url = f"{base}/events?app={quote(self.settings.ari_app, safe='')}&subscribeAll=true"
         self._words = AriWords(recording_variables=self.settings.recording_variables)
         try:
-            self._socket = connect(
+            opening = connect(
                 url,
                 additional_headers=authorisation(self.settings),
                 open_timeout=OPEN_TIMEOUT_S,
@@ -62,6 +64,7 @@ class AriExchange:
                 max_size=MAX_EVENT_BYTES,
                 proxy=None,
             )
+            self._socket = self._opened.enter_context(opening)
         except InvalidStatus as error:
             status = error.response.status_code
             if status in _UNAUTHORISED:
@@ -75,7 +78,7 @@ class AriExchange:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._socket.close()
+        self._opened.close()
 
     def channels(self) -> list[Told]:
         """Asked over HTTP; the linked id of each is a call of its own."""
@@ -142,6 +145,7 @@ def originate(http: Http, connection: str, channel_id: str, said: Mapping[str, A
     """
     answer = http.request("POST", f"/channels/{quote(channel_id, safe='')}", json=said)
     if answer.ok:
+        answer.json()  # the channel: a proxy's page says nothing of it
         return
     if answer.status in _UNAUTHORISED:
         raise AuthError(f"{connection}: ARI refuses the user: look at ari_user, and read_only in ari.conf")

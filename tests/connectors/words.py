@@ -29,7 +29,7 @@ from crocevia.testing.suite.subject import Subject
 _WORDS: dict[type[Any], str] = {
     InteractionRevised: "edits",
     InteractionRemoved: "removals",
-    InteractionCompleted: "what calls came to",
+    InteractionCompleted: "what is known later",
     StatusReported: "statuses",
     ConsentReported: "consent",
     PartyIdentified: "who somebody is",
@@ -67,7 +67,9 @@ def to_vendor(subject: Subject) -> list[str]:
 def _declared(connector: Any, message: Message | None) -> list[str]:
     found: list[str] = []
     if isinstance(connector, SendsMessages):
-        found += _sent(connector.capabilities(message.conversation if message else None))
+        found += ["calls"] if connector.carries("call") else []
+        if connector.carries("message"):
+            found += _sent(connector.capabilities(message.conversation if message else None))
     if isinstance(connector, ReadsRecords) and isinstance(connector, WritesRecords):
         found += [f"`{mapping.object}`" for mapping in connector.mappings()]
     found += ["merges"] if isinstance(connector, MergesRecords) else []
