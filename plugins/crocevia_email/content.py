@@ -43,8 +43,9 @@ class Part:
 
     @property
     def type(self) -> str:
-        """`text/plain` and so on, in lower case."""
-        return self.mime.get_content_type()
+        """`text/plain` and so on, in lower case; what calls itself several parts and is one is a text."""
+        found = self.mime.get_content_type()
+        return "text/plain" if found.startswith("multipart/") else found
 
     @property
     def disposition(self) -> str:

@@ -26,7 +26,7 @@ class Head:
     def __init__(self, message: Mime) -> None:
         self._fields: dict[str, list[str]] = {}
         for name, value in message.raw_items():
-            found = self._fields.setdefault(name.lower(), [])
+            found = self._fields.setdefault(name.strip().lower(), [])
             if len(found) < _MOST_OF_A_NAME:
                 found.append(unescaped(str(value)))
 
@@ -61,7 +61,9 @@ class Head:
     @cached_property
     def id(self) -> str | None:
         """The Message-ID without its brackets; None when it has none that is any use."""
-        return next(iter(ids(self.first("message-id"))), None)
+        field = self.first("message-id")
+        bare = [field] if "@" in field and not re.search(r"[\s<>]", field) else []
+        return next(iter(ids(field) or [_short(one) for one in bare]), None)
 
     @cached_property
     def references(self) -> list[str]:
@@ -86,11 +88,8 @@ class Head:
 
 
 def ids(value: str) -> list[str]:
-    """Message-IDs in a field, without brackets; one that forgot them too."""
+    """Message-IDs in a field, without their brackets; what has none is an address, or a person's words."""
     found = ["".join(one.split()) for one in _ID.findall(value)[:_MOST_IDS]]
-    bare = value.strip()
-    if not found and "@" in bare and not re.search(r"[\s<>]", bare):
-        found = [bare]
     return [_short(one) for one in found if one]
 
 

@@ -34,8 +34,10 @@ def said(text: str, *, keeps_quotes: bool) -> tuple[str, str]:
         if keeps_quotes:
             return whole, whole
         for node in quotes[:_MOST_NODES]:
-            _cut(node)
-        return quoting.new(_rendered(tree) if quotes else whole) or whole, whole
+            node.clear(keep_tail=True)
+            node.tag, node.text = "p", ">"  # as plain text marks it: what stands below may be new
+        new = quoting.new(_rendered(tree) if quotes else whole)
+        return new if new.strip("> \n") else whole, whole
     except (etree.LxmlError, ValueError, LookupError, TypeError, AttributeError):
         plain = clean(" ".join(_TAG.sub(" ", text).split()))
         return plain, plain

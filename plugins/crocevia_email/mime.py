@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from email.message import Message as Mime
 from email.parser import BytesParser
 from email.policy import Compat32

@@ -18,8 +18,7 @@ CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 60.0
 _EARLY = timedelta(minutes=2)
 
-for _name in ("imapclient", "mail.log"):  # what they log at DEBUG is what customers write
-    logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("imapclient").setLevel(logging.WARNING)  # what it logs at DEBUG is what customers write
 
 
 def context(ca_file: Path | None) -> ssl.SSLContext:
