@@ -121,7 +121,7 @@ def _answers(schemas: Schemas, rule: TaskAnswers, *, mirrored: bool) -> Iterator
     for value in sorted(set(rule.statuses.values()) - set(_values(task, "Status") or rule.statuses.values())):
         do = f"has no value {value!r}, which replies_from_tasks.statuses names: add it, or the Task keeps its status"
         yield Finding(level="warning", what="Task.Status", do=do)
-    for name in ("Status", rule.result_field):
+    for name in ("Status", rule.result_field or "Status"):
         if name in task.fields and not task.fields[name].get("updateable"):
             do = "the user may not edit it, so a Task is not told what became of it: let him"
             yield Finding(level="problem", what=f"Task.{name}", do=do)

@@ -14,6 +14,7 @@ from crocevia import (
     Event,
     Finding,
     FindsKeys,
+    MergesRecords,
     ObjectSchema,
     Outcome,
     ParseContext,
@@ -32,6 +33,7 @@ from crocevia_salesforce.auth import Tokens
 from crocevia_salesforce.bulk import Bulk
 from crocevia_salesforce.changes import Changes
 from crocevia_salesforce.finding import Finder
+from crocevia_salesforce.merging import Merging
 from crocevia_salesforce.mirror import Mirror
 from crocevia_salesforce.reads import Reads
 from crocevia_salesforce.schemas import Schemas, object_schema
@@ -40,7 +42,7 @@ from crocevia_salesforce.transport import Transport
 from crocevia_salesforce.writes import Writes
 
 
-class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, ReportsUsage):
+class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, MergesRecords, FindsKeys, ReportsUsage):
     """One Salesforce org: contacts and `Interaction__c`, both ways.
 
     1,000 records go in one call (a Composite of five Collections); changes come by polling SystemModstamp. What it
@@ -133,6 +135,11 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, FindsKeys, Re
     def find_keys(self, object_name: str, keys: Sequence[str], fields: Sequence[str]) -> list[Record]:
         """Living records by our key, from the org's own tables, 1,000 a call; an org without the package has no key."""
         return self._finder.keyed(object_name, self.settings.key_field, keys, fields)
+
+    def merge(self, object_name: str, survivor_id: str, loser_ids: Sequence[str]) -> None:
+        """Merge customers' records into one, two a call, over the SOAP API, which alone can."""
+        self._changes.forget()
+        Merging(self._transport).merge(object_name, survivor_id, loser_ids)
 
     def underway(self, object_name: str) -> timedelta | None:
         """When to look again at the Bulk jobs of the object; None: none runs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -153,6 +153,32 @@ class Transport:
             where = Circumstances(connection=self.connection, subject=f"{method} {path}", status=answer.status)
             raise of_answer(answer, where)
         return answer
+
+    def soap(self, envelope: Callable[[str], bytes]) -> Answer:
+        """Make one call of the partner API, again once after a new login when the session has ended.
+
+        Args:
+            envelope: Makes the message, given the session that stands in its header.
+
+        Raises:
+            OutcomeUnknownError: no answer came: it may have happened.
+            RemoteError: the org cannot be reached.
+        """
+        token = self._tokens.current()
+        answer = self._enveloped(token, envelope)
+        if answer.status == 401 or (answer.status == 500 and b"INVALID_SESSION_ID" in answer.body):
+            answer = self._enveloped(self._tokens.renew(token), envelope)
+        return answer
+
+    def _enveloped(self, token: Token, envelope: Callable[[str], bytes]) -> Answer:
+        return self._http.request(
+            "POST",
+            f"{token.instance_url}/services/Soap/u/{self._api_version}",
+            data=envelope(token.access.reveal()),
+            headers={"Content-Type": "text/xml; charset=UTF-8", "SOAPAction": '""'},
+            idempotent=False,
+            timeout_s=WRITE_TIMEOUT_S,
+        )
 
     def decoded(self, answer: Answer) -> Any:
         """The JSON of an answer; one that broke off, or is a maintenance page, means again."""
