@@ -13,7 +13,7 @@ from crocevia_meta.account import Account
 from crocevia_meta.envelope import Leaf, Shape, delivery
 from crocevia_meta.node import Node, UnreadableError, label, optional_id, optional_node
 
-Reader = Callable[[Leaf], Event]
+Reader = Callable[[Leaf], Event | None]
 _MESSAGING = ("entry.*.messaging.*", "entry.*.standby.*")
 _MIDS = ".delivery.mids.*"
 LEAF_PATHS = (*_MESSAGING, *(f"{path}{_MIDS}" for path in _MESSAGING), "entry.*.changes.*")
@@ -40,12 +40,16 @@ def leaves(body: object) -> list[Leaf]:
     return _SHAPE.leaves(delivery(body))
 
 
-def events(body: object, account: Account, readers: Mapping[str, Reader | str]) -> Iterator[Event]:
+def events(
+    body: object, account: Account, readers: Mapping[str, Reader], elsewhere: Mapping[str, str] | None = None
+) -> Iterator[Event]:
     """What a decoded body tells, in the order of its leaves.
 
     Args:
         account: Whose updates are read; those of others are ignored.
-        readers: By branch (`"messaging"`, `"standby"`, `"changes"`); a text: why it is ignored.
+        readers: By branch (`"messaging"`, `"standby"`, `"changes"`).
+        elsewhere: Why a leaf of a branch is left to another connection, where there is no reader, or it finds nothing
+            of its own (None).
 
     Raises:
         MalformedError: it is none of Meta's.
@@ -58,24 +62,24 @@ def events(body: object, account: Account, readers: Mapping[str, Reader | str]) 
         yield from (Ignored(reason=f"of {label(of)}, not of {account.object!r}", leaf=leaf.pointer) for leaf in found)
         return
     for leaf in found:
-        yield _event(leaf, account, readers)
+        branch = leaf.path.split(".")[2] if leaf.path.count(".") > 1 else ""
+        if not branch:
+            yield _entry(leaf)
+        elif (reason := _not_ours(leaf, account)) is not None:
+            yield Ignored(reason=reason, leaf=leaf.pointer)
+        else:
+            yield _event(leaf, branch, readers.get(branch), (elsewhere or {}).get(branch))
 
 
-def _event(leaf: Leaf, account: Account, readers: Mapping[str, Reader | str]) -> Event:
-    branch = leaf.path.split(".")[2] if leaf.path.count(".") > 1 else ""
-    if not branch:
-        return _entry(leaf)
-    if (reason := _not_ours(leaf, account)) is not None:
-        return Ignored(reason=reason, leaf=leaf.pointer)
-    reader = readers[branch]
-    if isinstance(reader, str):
-        return Ignored(reason=reader, leaf=leaf.pointer)
-    if leaf.state == "broken" and not (leaf.path.endswith(_MIDS) and isinstance(leaf.node, str)):
+def _event(leaf: Leaf, branch: str, reader: Reader | None, elsewhere: str | None) -> Event:
+    is_broken = leaf.state == "broken" and not (leaf.path.endswith(_MIDS) and isinstance(leaf.node, str))
+    if is_broken and elsewhere is None:
         return Unrecognised(what=f"{leaf.path} is of a wrong type", leaf=leaf.pointer)
     try:
-        return reader(leaf)
+        found = None if is_broken or reader is None else reader(leaf)
     except (UnreadableError, MalformedError) as error:
         return Unrecognised(what=f"{branch}: {error}", leaf=leaf.pointer)
+    return found or Ignored(reason=elsewhere or "nothing to do", leaf=leaf.pointer)
 
 
 def _entry(leaf: Leaf) -> Event:

@@ -21,7 +21,7 @@ from crocevia.errors import RejectedError, UndeliverableError
 from crocevia_meta import routing
 from crocevia_meta.account import Account, GraphAccount
 from crocevia_meta.envelope import Leaf
-from crocevia_meta.facebook_page import feed
+from crocevia_meta.facebook_page import echoes, feed
 from crocevia_meta.facebook_page.settings import Settings
 from crocevia_meta.graph import GRAPH_URL
 from crocevia_meta.messaging import sending
@@ -65,8 +65,11 @@ class FacebookPage(GraphAccount, Connector[Settings], MetaWebhooks, SendsMessage
         def read(leaf: Leaf) -> Event:
             return feed.changed(leaf, self.account, raw.received_at)
 
-        readers: dict[str, routing.Reader | str] = {"messaging": _MESSAGES, "standby": _MESSAGES, "changes": read}
-        return routing.events(raw.json(), self.account, readers)
+        def echoed(leaf: Leaf) -> Event | None:
+            return echoes.read(leaf, self.account, raw.received_at)
+
+        readers: dict[str, routing.Reader] = {"messaging": echoed, "standby": echoed, "changes": read}
+        return routing.events(raw.json(), self.account, readers, {"messaging": _MESSAGES, "standby": _MESSAGES})
 
     def leaves(self, raw: Raw) -> list[str]:
         """Those of `leaf_paths`, and each branch that has none below."""

@@ -28,6 +28,7 @@ from crocevia_meta.webhooks import MetaWebhooks
 
 MAX_TEXT = 2000
 """Characters. Source: .../messenger-platform/reference/send-api, `message.text` (Graph API v25.0)."""
+_FEED = "of the page's feed: a connection of kind facebook_page reads it"
 _FIELDS = ("messages", "messaging_postbacks", "message_deliveries", "message_echoes", "message_reactions")
 
 
@@ -54,8 +55,7 @@ class Messenger(MessageMedia, Connector[Settings], MetaWebhooks, SendsMessages):
         def read(leaf: Leaf) -> Event:
             return reading.read(leaf, self.account, raw.received_at)
 
-        changes = "of the page's feed: a connection of kind facebook_page reads it"
-        return routing.events(raw.json(), self.account, {"messaging": read, "standby": read, "changes": changes})
+        return routing.events(raw.json(), self.account, {"messaging": read, "standby": read}, {"changes": _FEED})
 
     def leaves(self, raw: Raw) -> list[str]:
         """Those of `leaf_paths`, and each branch that has none below."""

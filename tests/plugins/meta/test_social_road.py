@@ -203,13 +203,16 @@ def test_edits_removals_and_the_pages_own_words_find_whom_they_are_about(shop: S
     assert (ours["text"], ours["profile_id"]) == ("390 euro", found[first]["profile_id"])
 
 
-def test_a_send_whose_answer_was_lost_is_settled_by_its_echo(shop: Shop) -> None:
-    """The echo hands our id back: nothing is sent twice, and nobody is asked."""
+@pytest.mark.parametrize("road", ["messenger", "facebook_page"])
+def test_a_send_whose_answer_was_lost_is_settled_by_its_echo(shop: Shop, road: str) -> None:
+    """The echo hands our id back, of a private answer to a comment too: nothing is sent twice, and nobody is asked."""
+    shop.world.lives["facebook_page"].options = Options()
     shop.people.message("Anna", "Ciao")
+    shop.people.comment("Anna", "Quanto costa?")
     shop.settle()
     shop.people.lose_answers()
-    shop.answer("Eccomi", connection="messenger")
+    shop.answer("Eccomi", connection=road)
     assert [row["state"] for row in shop.rows(commands)] == ["done"]
     assert len(shop.people.said()) == 1
     [ours] = [row for row in shop.rows(interactions) if row["direction"] == "outbound"]
-    assert (ours["text"], ours["status"]) == ("Eccomi", "delivered")
+    assert (ours["text"], ours["status"]) == ("Eccomi", "delivered" if road == "messenger" else "sent")
