@@ -6,17 +6,21 @@ from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from attrs import field, frozen, validators
 
-from crocevia import Attachment, Finding, HoldsMedia, Http, MediaSource, ReceivesWebhooks, Request, Secret
+from crocevia import Attachment, Finding, HoldsMedia, Http, MediaSource, Raw, ReceivesWebhooks, Request, Secret
 from crocevia.errors import AuthError, GoneError, RemoteError
 from crocevia_twilio import signature
 from crocevia_twilio.refusals import refusal
 
 API_URL = "https://api.twilio.com"
 VERSION = "2010-04-01"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+"""How the API takes what it is told."""
+CALLBACK = "crocevia"
+"""The parameter of our status URL in which our id of a message or call comes back."""
 LONGEST_HISTORY_DAYS = 400
 """Twilio keeps the texts of messages, and the logs of calls, for 13 months in its API. Source: Twilio, *Data
 retention* (2026)."""
@@ -53,6 +57,17 @@ class AccountSettings:
         if (self.api_key is None) != (self.api_key_secret is None):
             msg = "api_key and api_key_secret belong together: give both, or neither"
             raise ValueError(msg)
+
+
+def status_url(webhook_url: str, id: str) -> str:
+    """Where Twilio is to tell what becomes of a message or call of ours, with our id of it."""
+    return f"{webhook_url}{'&' if '?' in webhook_url else '?'}{urlencode({CALLBACK: id})}"
+
+
+def handed_back(raw: Raw) -> str | None:
+    """Our id as the status URL hands it back; None where the webhook is of nothing of ours."""
+    found = parse_qs(raw.headers.get(":query", "")).get(CALLBACK)
+    return found[0] if found else None
 
 
 class TwilioAccount(ReceivesWebhooks, HoldsMedia):

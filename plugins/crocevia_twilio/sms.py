@@ -22,10 +22,9 @@ from crocevia import (
 )
 from crocevia.errors import OutcomeUnknownError
 from crocevia_twilio import history, sms_outgoing, sms_reading
-from crocevia_twilio.account import AccountSettings, TwilioAccount
+from crocevia_twilio.account import FORM, AccountSettings, TwilioAccount
 from crocevia_twilio.refusals import refusal
 
-_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _NO_REPLY = b'<?xml version="1.0" encoding="UTF-8"?>\n<Response/>'
 
 
@@ -89,9 +88,9 @@ class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
         """
         settings = self.settings
         body = sms_outgoing.form(
-            message, sender=settings.sender, service=settings.messaging_service_sid, status_url=settings.webhook_url
+            message, sender=settings.sender, service=settings.messaging_service_sid, webhook_url=settings.webhook_url
         )
-        answer = self.http.request("POST", self.path("Messages"), data=body, headers=_FORM)
+        answer = self.http.request("POST", self.path("Messages"), data=body, headers=FORM)
         if not answer.ok:
             raise refusal(self.http, answer, what=f"message {message.id}")
         sent = answer.json()

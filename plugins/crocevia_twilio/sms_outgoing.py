@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 from crocevia import Capabilities, Message
 from crocevia.errors import RejectedError, UndeliverableError
 from crocevia_twilio import addresses
-from crocevia_twilio.sms_reading import CALLBACK, MOST_MEDIA
+from crocevia_twilio.account import status_url
+from crocevia_twilio.sms_reading import MOST_MEDIA
 
 MAX_TEXT = 1600
 _MB = 1024 * 1024
@@ -52,23 +53,23 @@ def capabilities(conversation: str | None, sender: str | None, *, mms: bool) -> 
     return PICTURES if mms or road == "rcs" else TEXT
 
 
-def form(message: Message, *, sender: str | None, service: str | None, status_url: str | None) -> bytes:
+def form(message: Message, *, sender: str | None, service: str | None, webhook_url: str | None) -> bytes:
     """The body of `POST Messages.json`.
 
     Args:
         sender: Who writes where no conversation says it.
         service: The Messaging Service that chooses a sender; None: there is none.
-        status_url: Where what becomes of it is told; our id is put into its query.
+        webhook_url: Where what becomes of it is told; our id is put into its query.
 
     Raises:
         UndeliverableError: the address is none of Twilio's.
         RejectedError: it says nothing, or nobody says it.
     """
-    return urlencode(list(_fields(message, sender, service, status_url))).encode()
+    return urlencode(list(_fields(message, sender, service, webhook_url))).encode()
 
 
 def _fields(
-    message: Message, sender: str | None, service: str | None, status_url: str | None
+    message: Message, sender: str | None, service: str | None, webhook_url: str | None
 ) -> Iterator[tuple[str, str]]:
     ours = parts(message.conversation)[0]
     road = addresses.split(ours or sender or "")[0]
@@ -80,8 +81,8 @@ def _fields(
     else:
         raise RejectedError(f"message {message.id}: set `sender` or `messaging_service_sid` to start conversations")
     yield from _content(message)
-    if status_url:
-        yield "StatusCallback", f"{status_url}{'&' if '?' in status_url else '?'}{urlencode({CALLBACK: message.id})}"
+    if webhook_url:
+        yield "StatusCallback", status_url(webhook_url, message.id)
 
 
 def _to(message: Message, road: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal
-from urllib.parse import parse_qs
 
 from attrs import frozen
 
@@ -25,11 +24,9 @@ from crocevia import (
     Unrecognised,
 )
 from crocevia_twilio import addresses, resources
+from crocevia_twilio.account import handed_back
 from crocevia_twilio.form import Fields, moment, number
 from crocevia_twilio.refusals import reason
-
-CALLBACK = "crocevia"
-"""The parameter of our status URL in which our message's id comes back."""
 
 _STATUSES: dict[str, Literal["sending", "sent", "delivered", "read", "failed"]] = {
     **dict.fromkeys(("accepted", "scheduled", "queued", "sending"), "sending"),
@@ -173,14 +170,13 @@ def _reported(leaf: Leaf, raw: Raw) -> Event:
     status = _STATUSES.get(_status(said) or "")
     if status is None:
         return Unrecognised(what=f"a message's status {(_status(said) or 'that is missing')[:20]!r}", leaf=leaf.pointer)
-    callback = parse_qs(raw.headers.get(":query", "")).get(CALLBACK)
     theirs = said.get("To")
     return StatusReported(
         of=_sid(said) or "",
         status=status,
         at=moment(said.get("Timestamp")) or raw.received_at,
         detail=_why(said) if status == "failed" else None,
-        callback=callback[0] if callback else None,
+        callback=handed_back(raw),
         recipient=addresses.party(theirs, said.get("From", "")) if theirs else None,
         leaf=leaf.pointer,
     )

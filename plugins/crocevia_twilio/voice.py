@@ -3,24 +3,49 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from attrs import Attribute, field, frozen, validators
 
-from crocevia import Connector, Event, Finding, ParseContext, Polls, Raw, RawPage, Request
-from crocevia_twilio import addresses, history, twiml, voice_reading
-from crocevia_twilio.account import AccountSettings, TwilioAccount
+from crocevia import (
+    Connector,
+    Event,
+    Finding,
+    Message,
+    ParseContext,
+    Polls,
+    Raw,
+    RawPage,
+    Receipt,
+    Request,
+    SendsMessages,
+)
+from crocevia.errors import OutcomeUnknownError
+from crocevia_twilio import addresses, calling, history, twiml, voice_reading
+from crocevia_twilio.account import FORM, AccountSettings, TwilioAccount
 from crocevia_twilio.form import fields
+from crocevia_twilio.refusals import refusal
 
 MOST_DIALLED = 10
 """Telephones that ring together. Source: https://www.twilio.com/docs/voice/twiml/number (2026-03)."""
 _LISTS = (("Calls", "calls", "StartTime%3E"), ("Recordings", "recordings", "DateCreated%3E"))
 
 
+def _rings(address: str) -> bool:
+    return addresses.is_phone(address) or addresses.split(address)[0] in ("client", "sip")
+
+
 def _dialled(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
-    wrong = [one for one in value if not (addresses.is_phone(one) or addresses.split(one)[0] in ("client", "sip"))]
-    if wrong or len(value) > MOST_DIALLED:
+    if len(value) > MOST_DIALLED or not all(map(_rings, value)):
         msg = f"'{attribute.name}' must be at most {MOST_DIALLED} of +39..., client:... or sip:..."
+        raise ValueError(msg)
+
+
+def _telephones(_: object, attribute: Attribute[Any], value: Mapping[str, str] | str | None) -> None:
+    told = value.values() if isinstance(value, Mapping) else filter(None, [value])
+    if not all(map(_rings, told)):
+        msg = f"'{attribute.name}' must be +39..., client:... or sip:..."
         raise ValueError(msg)
 
 
@@ -40,6 +65,9 @@ class VoiceSettings(AccountSettings):
         transcribe: Whether Twilio writes voicemails down; in English only.
         language: Of what is said.
         voice: Who says it, as Twilio names voices; None: Twilio's choice.
+        caller: The number of ours that customers see when they are called; None: nobody is called.
+        agents: `{"Anna Neri": "client:anna"}`: which telephone rings first when this person of the CRM wants to call.
+        agent: Which rings for everybody else; None: nobody else's calls are made.
     """
 
     greeting: str | None = None
@@ -53,9 +81,12 @@ class VoiceSettings(AccountSettings):
     transcribe: bool = False
     language: str = "it-IT"
     voice: str | None = None
+    caller: str | None = field(default=None, validator=validators.optional(validators.matches_re(r"\+[0-9]+")))
+    agents: Mapping[str, str] = field(factory=dict, validator=_telephones)
+    agent: str | None = field(default=None, validator=_telephones)
 
 
-class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls):
+class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls, SendsMessages):
     """Twilio Programmable Voice, API 2010-04-01: calls both ways, their legs, recordings and transcripts.
 
     An interaction's key is the SID of the call's first leg (`CA...`).
@@ -69,7 +100,9 @@ class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls):
         """One event, or one ignored or unrecognised, for each leaf."""
         settings = self.settings
         routing = voice_reading.Routing(
-            put_through=bool(settings.dial or settings.queue or settings.voicemail), together=len(settings.dial) > 1
+            put_through=bool(settings.dial or settings.queue or settings.voicemail),
+            together=len(settings.dial) > 1,
+            telephones=frozenset(filter(None, (*settings.agents.values(), settings.agent))),
         )
         return voice_reading.events(raw, routing)
 
@@ -81,6 +114,27 @@ class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls):
         """TwiML: what Twilio is to do with the call now."""
         url = self.settings.webhook_url or request.url.partition("?")[0]
         return twiml.answer(fields(request.body), self.settings, url), "text/xml; charset=utf-8"
+
+    def address_kinds(self) -> tuple[str, ...]:
+        """Telephone numbers."""
+        return ("phone",)
+
+    def carries(self, kind: str) -> bool:
+        """Calls alone."""
+        return kind == "call"
+
+    def send(self, message: Message) -> Receipt:
+        """Have a telephone of ours ring that then calls the customer; our id comes back with each status."""
+        body = calling.form(message, self.settings)
+        answer = self.http.request("POST", self.path("Calls"), data=body, headers=FORM)
+        if not answer.ok:
+            raise refusal(self.http, answer, what=f"call {message.id}")
+        made = answer.json()
+        key = made.get("sid") if isinstance(made, dict) else None
+        if not isinstance(key, str) or not key:
+            said = f"{self.connection}: call {message.id} was answered {answer.status} without an id; its status tells"
+            raise OutcomeUnknownError(said, status=answer.status)
+        return Receipt(key=key)
 
     def poll(self, cursor: str | None) -> RawPage:
         """The account's calls, then its recordings, each newest first within a reading."""

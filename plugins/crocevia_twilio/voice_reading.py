@@ -15,8 +15,19 @@ from typing import Literal
 
 from attrs import frozen
 
-from crocevia import Attachment, Event, Ignored, InteractionCompleted, InteractionSeen, Party, Raw, Unrecognised
+from crocevia import (
+    Attachment,
+    Event,
+    Ignored,
+    InteractionCompleted,
+    InteractionSeen,
+    Party,
+    Raw,
+    StatusReported,
+    Unrecognised,
+)
 from crocevia_twilio import addresses, resources
+from crocevia_twilio.account import handed_back
 from crocevia_twilio.form import Fields, moment, number
 
 CallOutcome = Literal["answered", "missed", "busy", "cancelled", "failed", "voicemail"]
@@ -47,10 +58,12 @@ class Routing:
     Attributes:
         put_through: Whether a call goes on to somebody, or to a voicemail: that it was taken says nothing then.
         together: Whether several telephones ring at once: that one of them was not answered says nothing then.
+        telephones: Those of ours that ring first where we call a customer.
     """
 
     put_through: bool = False
     together: bool = False
+    telephones: frozenset[str] = frozenset()
 
 
 @frozen
@@ -64,10 +77,11 @@ class Leaf:
 
 def leaves(raw: Raw) -> list[Leaf]:
     """Every statement of a raw: calls, how they and their legs ended, recordings, transcripts."""
-    return [leaf for one in resources.found(raw) for leaf in _of(one)] or [Leaf("", "nothing", {})]
+    ours = handed_back(raw) is not None
+    return [leaf for one in resources.found(raw) for leaf in _of(one, ours=ours)] or [Leaf("", "nothing", {})]
 
 
-def _of(one: resources.Found) -> Iterator[Leaf]:
+def _of(one: resources.Found, *, ours: bool) -> Iterator[Leaf]:
     said, pointer = one.fields, one.pointer
     if said is None:
         yield Leaf(pointer, "no object", {})
@@ -80,11 +94,11 @@ def _of(one: resources.Found) -> Iterator[Leaf]:
     elif "ParentCallSid" in said:
         yield Leaf(pointer, "a leg", said)
     else:
-        yield from _of_call(pointer, said)
+        yield from _of_call(pointer, said, ours=ours)
 
 
-def _of_call(pointer: str, said: Fields) -> Iterator[Leaf]:
-    yield Leaf(pointer, "a call", said)
+def _of_call(pointer: str, said: Fields, *, ours: bool) -> Iterator[Leaf]:
+    yield Leaf(pointer, "a call of ours" if ours else "a call", said)
     if said["CallStatus"] not in UNDER_WAY:
         yield Leaf(f"{pointer}/status", "an end", said)
     if "DialCallStatus" in said:
@@ -99,12 +113,16 @@ def events(raw: Raw, routing: Routing) -> Iterator[Event]:
     """One event, ignored or unrecognised for each statement."""
     for leaf in leaves(raw):
         match leaf.says:
+            case "a call" | "an end" if _rings_first(leaf, routing) and handed_back(raw) is None:
+                yield Ignored(reason="a telephone of ours that rings first; its leg tells", leaf=leaf.pointer)
             case "a call":
                 yield _call(leaf, raw.received_at)
+            case "a call of ours":
+                yield _own(leaf, raw)
             case "an end":
-                yield _end(leaf, raw.received_at, routing)
+                yield _end(leaf, raw.received_at, routing, ours=handed_back(raw) is not None)
             case "a leg":
-                yield _leg(leaf, raw.received_at, routing)
+                yield _leg(leaf, raw.received_at, together=routing.together and handed_back(raw) is None)
             case "a leg that was dialled":
                 yield _dialled(leaf, raw.received_at)
             case "a queue":
@@ -157,6 +175,24 @@ def _call(leaf: Leaf, received_at: datetime) -> Event:
     )
 
 
+def _rings_first(leaf: Leaf, routing: Routing) -> bool:
+    return _is_outbound(leaf.fields) and leaf.fields.get("To") in routing.telephones
+
+
+def _own(leaf: Leaf, raw: Raw) -> Event:
+    """A call that we have asked for: the interaction is there already, and now it has its key."""
+    said = leaf.fields
+    failed = OUTCOMES.get(said["CallStatus"], "answered") != "answered"
+    return StatusReported(
+        of=said["CallSid"],
+        status="failed" if failed else "sent",
+        at=_at(said, raw.received_at),
+        detail="nobody took the telephone that was to call" if failed else None,
+        callback=handed_back(raw),
+        leaf=leaf.pointer,
+    )
+
+
 def _started(said: Fields, received_at: datetime) -> datetime:
     """When the call began, as well as one webhook or object of it tells."""
     told = moment(said.get("StartTime")) or moment(said.get("DateCreated"))
@@ -174,7 +210,7 @@ def _seconds(text: str | None) -> timedelta | None:
     return None if found is None else timedelta(seconds=found)
 
 
-def _end(leaf: Leaf, received_at: datetime, routing: Routing) -> Event:
+def _end(leaf: Leaf, received_at: datetime, routing: Routing, *, ours: bool) -> Event:
     """How a call ended.
 
     One that is put through counts as taken as soon as Twilio takes it. It is missed, said at its beginning, so that
@@ -185,8 +221,10 @@ def _end(leaf: Leaf, received_at: datetime, routing: Routing) -> Event:
     if outcome is None:
         return Unrecognised(what=f"a call's status {said['CallStatus'][:20]!r}", leaf=leaf.pointer)
     at, duration = _at(said, received_at), _seconds(said.get("CallDuration")) if outcome == "answered" else None
-    if outcome == "answered" and routing.put_through and not _is_outbound(said):
+    if outcome == "answered" and (ours or (routing.put_through and not _is_outbound(said))):
         outcome, at, duration = "missed", _started(said, received_at), None
+    elif ours:  # the customer's telephone never rang
+        outcome = "failed"
     elif outcome == "answered" and said.get("AnsweredBy", "").startswith(("machine", "fax")):
         outcome = "voicemail"
     key = f"{said['CallSid']}:{said['CallStatus']}"
@@ -195,7 +233,7 @@ def _end(leaf: Leaf, received_at: datetime, routing: Routing) -> Event:
     )
 
 
-def _leg(leaf: Leaf, received_at: datetime, routing: Routing) -> Event:
+def _leg(leaf: Leaf, received_at: datetime, *, together: bool) -> Event:
     """What becomes of a telephone that rings for a call."""
     said = leaf.fields
     status = said["CallStatus"]
@@ -204,7 +242,7 @@ def _leg(leaf: Leaf, received_at: datetime, routing: Routing) -> Event:
     outcome = OUTCOMES.get(status)
     if outcome is None:
         return Unrecognised(what=f"a call's status {status[:20]!r}", leaf=leaf.pointer)
-    if outcome != "answered" and routing.together:
+    if outcome != "answered" and together:
         return Ignored(reason="one of several telephones that rang was not answered", leaf=leaf.pointer)
     return _leg_ended(leaf, said["ParentCallSid"], said["CallSid"], outcome, said.get("CallDuration"), received_at)
 

@@ -105,6 +105,22 @@ class VoicePeer(_TwilioPeer):
     """Calls."""
 
     resource = "Calls"
+    without: ClassVar = {
+        **_TwilioPeer.without,
+        "echoes": "Twilio tells of our own calls by their statuses, and in its list",
+    }
+    troubles: ClassVar = SmsPeer.troubles
+    waits = SmsPeer.waits
+
+    def message(self, text: str) -> Message:
+        """A call to Anna."""
+        return Message(id="suite-1", to=ContactPoint("phone", "", _ANNA), kind="call")
+
+    def statuses(self, taken: Taken) -> list[Request]:
+        """As the telephone of ours that rings first."""
+        form = {"CallSid": taken.key, "CallStatus": "initiated", "Direction": "outbound-api", **taken.said}
+        said = {name: form[name] for name in ("CallSid", "CallStatus", "Direction", "From", "To")}
+        return [Request(method="POST", url=taken.said["StatusCallback"], headers={}, body=urlencode(said).encode())]
 
     def sid(self, number: int) -> str:
         """Of a call."""

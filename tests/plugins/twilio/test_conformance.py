@@ -31,7 +31,14 @@ TestTwilioSms = connector_suite(
 TestTwilioVoice = connector_suite(
     TwilioVoice,
     samples="voice_samples/",
-    settings={**SETTINGS, "dial": ["+390299999999"], "voicemail": True},
+    settings={
+        **SETTINGS,
+        "webhook_url": URL,
+        "dial": ["+390299999999"],
+        "voicemail": True,
+        "caller": "+390212345678",
+        "agent": "client:desk",
+    },
     sign=sign,
     peer=VoicePeer,
 )

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
+from xml.etree import ElementTree as ET
 
 from attrs import define, field
 
@@ -16,6 +17,7 @@ OURS = "+390212345678"
 ROOT = f"/2010-04-01/Accounts/{ACCOUNT}"
 _CONTENT = {"Body", "MediaUrl", "ContentSid"}
 _SENDERS = {"From", "MessagingServiceSid"}
+_CALLED = {"To", "From", "Timeout", "Twiml", "StatusCallback", "StatusCallbackEvent"}
 _KNOWN = _CONTENT | _SENDERS | {"To", "StatusCallback", "ContentVariables"}
 
 
@@ -51,8 +53,9 @@ class TwilioApi:
         if self.says:
             return self.says.pop(0)
         path = urlsplit(target).path
-        if method == "POST" and path == f"{ROOT}/Messages.json":
-            return self._send(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
+        take = {f"{ROOT}/Messages.json": self._send, f"{ROOT}/Calls.json": self._call}.get(path)
+        if method == "POST" and take is not None:
+            return take(parse_qsl(body.decode(), keep_blank_values=True, strict_parsing=True))
         if method == "GET" and path == f"{ROOT}.json":
             return 200, {"sid": ACCOUNT, "status": "active", "type": "Full", "friendly_name": "Shop"}
         resource = path.removeprefix(f"{ROOT}/").removesuffix(".json")
@@ -76,6 +79,20 @@ class TwilioApi:
             self.loses -= 1
             return 0, None
         return 201, message
+
+    def _call(self, form: list[tuple[str, str]]) -> tuple[int, Any]:
+        given = dict(form)
+        twiml = ET.fromstring(given.get("Twiml", ""))  # noqa: S314 - our own
+        [customer] = twiml.findall("./Dial/Number")
+        if given.keys() != _CALLED or not (customer.text or "").startswith("+"):
+            return 400, _error(21201, 400)
+        if code := self.refused.get(customer.text or ""):
+            return 400, _error(code, 400)
+        self.sent.append(form)
+        if self.loses:
+            self.loses -= 1
+            return 0, None
+        return 201, {"sid": f"CA{len(self.sent):032d}", "status": "queued", "to": given["To"]}
 
     def _page(self, resource: str, target: str) -> dict[str, Any]:
         query = dict(parse_qsl(urlsplit(target).query))
