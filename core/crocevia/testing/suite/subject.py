@@ -14,7 +14,7 @@ from attrs import frozen
 
 from crocevia.config.secrets import Secrets
 from crocevia.config.structure import Reader
-from crocevia.connector import Connector, Listens, Polls, ReadsRecords, ReceivesWebhooks
+from crocevia.connector import Connector, Listens, Polls, ReadsRecords, ReceivesWebhooks, SendsMessages
 from crocevia.errors import ConfigError
 from crocevia.http import Http
 from crocevia.model import Event, InteractionSeen, Message, ParseContext, Raw, RawPage
@@ -79,7 +79,9 @@ class Subject:
         found = next(customers, None)
         if found is None:
             return None
-        to = found.author.points[0]
+        connector, to = self.connector(), found.author.points[0]
+        if isinstance(connector, SendsMessages) and not connector.carries("message"):
+            return Message(id="suite-1", kind="call", to=to)
         return Message(id="suite-1", to=to, conversation=found.conversation, text=text, last_inbound_at=NOW)
 
     @property
