@@ -132,11 +132,14 @@ class Road:
         except (OSError, smtplib.SMTPException) as error:
             said = f"{self.connection}: {what} was sent and not answered ({type(error).__name__})"
             raise OutcomeUnknownError(f"{said}; look for <{letter.key}> where sent mail is kept") from None
+        if not 200 <= answer[0] < 600 or 300 <= answer[0] < 400:
+            said = f"{self.connection}: {what} was sent and answered by something that is no SMTP"
+            raise OutcomeUnknownError(f"{said}; look for <{letter.key}> where sent mail is kept")
         self._expect(answer, what, "content")
 
     def _expect(self, answer: tuple[int, bytes], what: str, stage: str, good: int = 250) -> None:
         code, said = answer
-        if code == good or (good == 250 and code == 251):
+        if code == good or (good == 250 and 200 <= code < 300):
             return
         if code < 400:
             raise RetryableError(f"{self.connection}: the SMTP server answered {code} to the {stage} of {what}")
