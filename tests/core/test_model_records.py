@@ -9,11 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crocevia import (
+    ConsentReported,
     ContactPoint,
+    InteractionCompleted,
     InteractionRemoved,
     InteractionRevised,
     InteractionSeen,
     Party,
+    PartyIdentified,
     RecordChanged,
     RecordDeleted,
     RecordMerged,
@@ -76,6 +79,9 @@ def _one_of_each() -> list[Applicable]:
         InteractionSeen(key="k", author=author, at=_AT, part="2"),
         InteractionRevised(key="k", of="o", at=_AT),
         InteractionRemoved(key="k", of="o", at=_AT),
+        InteractionCompleted(key="k", of="o", at=_AT),
+        ConsentReported(key="k", party=author, at=_AT, granted=False),
+        PartyIdentified(key="k", party=author, at=_AT),
         StatusReported(of="k", status="delivered", at=_AT),
         StatusReported(of="k", status="read", at=_AT),
         RecordChanged(object="Contact", id="k", values={}, at=_AT, version="1"),

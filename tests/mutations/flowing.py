@@ -48,8 +48,8 @@ FLOWING = (
     mutation(
         "sync/push.py",
         "what needs no look before it is made goes on while nothing can be read",
-        'gate.allows(create) if creating and (reading or mapping.of != "profile") else NOTHING',
-        "gate.allows(create) if creating and reading else NOTHING",
+        'gate.allows(create)) if creating and (reading or mapping.of != "profile") else NOTHING',
+        "gate.allows(create)) if creating and reading else NOTHING",
         "test_sync_gate.py::test_a_breaker_of_reading_does_not_stop_what_needs_no_reading",
     ),
     mutation(

@@ -35,8 +35,8 @@ INCOMING = (
     mutation(
         "store/database.py",
         "a look is one moment",
-        '"BEGIN", pool_size=8)',
-        '"SELECT 1", pool_size=8)',
+        '"BEGIN", pool_size=8, cache_mb=16)',
+        '"SELECT 1", pool_size=8, cache_mb=16)',
         "test_store_rows.py::test_a_look_is_one_moment_whatever_is_committed_meanwhile",
     ),
     mutation(

@@ -114,8 +114,8 @@ JUDGED = (
     mutation(
         "sync/records.py",
         "what interrupted calls wrote is what is judged against",
-        "                row.seen, row.writing, row.claimed = row.writing, {}, None",
-        "                row.writing, row.claimed = {}, None",
+        "                    row.seen, row.applied = row.writing, row.claimed or row.applied\n",
+        "                    row.applied = row.claimed or row.applied\n",
         "test_sync_protocol.py::test_an_edit_between_a_create_and_the_news_of_it_is_taken_right",
     ),
     mutation(

@@ -121,7 +121,7 @@ class Records:
                     row.seen, row.applied = row.writing, row.claimed or row.applied
                 else:  # the log is ours: what it holds is compared with what it should hold, by the next push
                     row.seen = {name: found[name] for name in self.mapping.remote_fields if name in found}
-                row.writing, row.claimed = {}, None
+                row.writing, row.claimed, row.due_at = {}, None, 0
                 self.bound[remote_id] = row
                 self._is_there(remote_id, row)
 
