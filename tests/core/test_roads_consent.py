@@ -47,6 +47,7 @@ def words(roads: Roads) -> list[tuple[Any, ...]]:
 # --- heard
 
 
+@SQLITE
 def test_who_writes_stop_is_sent_nothing_until_he_writes_start(roads: Roads) -> None:
     """The record in the CRM says why; nothing was tried."""
     person = roads.meet(ADA)
@@ -64,9 +65,9 @@ def test_who_writes_stop_is_sent_nothing_until_he_writes_start(roads: Roads) -> 
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    ("text", "more", "heard"),
-    [
+def test_a_word_is_heard_when_a_person_writes_it_alone_in_a_private_message(roads: Roads) -> None:
+    """Case, accents and punctuation aside."""
+    cases: list[tuple[str, dict[str, Any], bool]] = [
         ("STOP", {}, True),
         ("Désabonner.", {}, True),
         ("disiscrivimi", {}, True),
@@ -78,38 +79,32 @@ def test_who_writes_stop_is_sent_nothing_until_he_writes_start(roads: Roads) -> 
         ("STOP", {"kind": "email"}, False),
         ("STOP", {"kind": "comment", "public": True}, False),
         ("STOP", {"automated": True}, False),
-        ("STOP", {"direction": "outbound", "recipients": (Party([ADA]),)}, False),
-    ],
-)
-def test_a_word_is_heard_when_a_person_writes_it_alone_in_a_private_message(
-    roads: Roads,
-    text: str,
-    more: dict[str, Any],
-    heard: bool,  # noqa: FBT001 - a parameter
-) -> None:
-    """Case, accents and punctuation aside."""
-    roads.hear(ADA, text, **more)
-    assert bool(words(roads)) is heard
+        ("STOP", {"direction": "outbound", "recipients": (Party([BOB]),)}, False),
+    ]
+    heard = []
+    for index, (text, more, _) in enumerate(cases):
+        who = ContactPoint("phone", "", f"+3933312346{index:02}")
+        roads.hear(who, text, **more)
+        heard.append((text, more, who.address in [address for address, *_ in words(roads)]))
+    assert heard == cases
 
 
 @SQLITE
-@pytest.mark.parametrize(
-    ("options", "text", "expected"),
-    [
+def test_the_settings_say_which_words_and_what_they_mean(roads: Roads) -> None:
+    """An empty list is none."""
+    cases: list[tuple[Options, str, list[tuple[str, str]]]] = [
         (Options(stop_words=(), start_words=()), "STOP", []),
         (Options(stop_words=("Genug!",)), "genug", [("all", "withdrawn")]),
         (Options(stop_words=("Genug!",)), "STOP", []),
         (Options(stop_means="marketing"), "STOP", [("marketing", "withdrawn")]),
         (Options(), "riattiva", [("all", "granted")]),
-    ],
-)
-def test_the_settings_say_which_words_and_what_they_mean(
-    roads: Roads, options: Options, text: str, expected: list[tuple[str, str]]
-) -> None:
-    """An empty list is none."""
-    roads.options["road"] = options
-    roads.hear(ADA, text)
-    assert [(purpose, state) for _, _, purpose, state, _, _ in words(roads)] == expected
+    ]
+    for index, (options, text, expected) in enumerate(cases):
+        who = ContactPoint("phone", "", f"+3933312346{index:02}")
+        roads.world.lives["road"].options = options
+        roads.hear(who, text)
+        actual = [(purpose, state) for address, _, purpose, state, _, _ in words(roads) if address == who.address]
+        assert (text, actual) == (text, expected)
 
 
 @SQLITE
@@ -151,36 +146,37 @@ def test_a_channels_refusal_is_remembered_as_the_customers_word(roads: Roads) ->
 # --- asked
 
 
+_NO, _YES = {"granted": False}, {"granted": True}
+_NO_ADS, _ADS = {**_NO, "purpose": "marketing"}, {**_YES, "purpose": "marketing"}
+_ASKED: list[tuple[list[dict[str, Any]], Any, str, bool]] = [
+    ([], "opt out", "service", True),
+    ([], "opt out", "marketing", True),
+    ([], "opt in", "marketing", False),
+    ([], "opt in", "service", True),
+    ([_ADS], "opt in", "marketing", True),
+    ([_YES], "opt in", "marketing", True),
+    ([_NO_ADS], "opt out", "service", True),
+    ([_NO_ADS], "opt out", "marketing", False),
+    ([_NO], "opt out", "service", False),
+    ([_ADS, {**_NO, "after_s": 1}], "opt in", "marketing", False),
+    ([_NO_ADS, {**_YES, "after_s": 1}], "opt out", "marketing", False),
+]
+
+
 @SQLITE
-@pytest.mark.parametrize(
-    ("told", "rule", "purpose", "goes"),
-    [
-        ([], "opt out", "service", True),
-        ([], "opt out", "marketing", True),
-        ([], "opt in", "marketing", False),
-        ([], "opt in", "service", True),
-        ([{"granted": True, "purpose": "marketing"}], "opt in", "marketing", True),
-        ([{"granted": False, "purpose": "marketing"}], "opt out", "service", True),
-        ([{"granted": False, "purpose": "marketing"}], "opt out", "marketing", False),
-        ([{"granted": False}], "opt out", "service", False),
-        ([{"granted": True, "purpose": "marketing"}, {"granted": False, "after_s": 1}], "opt in", "marketing", False),
-        ([{"granted": False, "purpose": "marketing"}, {"granted": True, "after_s": 1}], "opt out", "marketing", False),
-    ],
-)
-def test_each_purpose_has_its_own_word(
-    roads: Roads,
-    told: list[dict[str, Any]],
-    rule: Any,
-    purpose: str,
-    goes: bool,  # noqa: FBT001 - a parameter
-) -> None:
+def test_each_purpose_has_its_own_word(roads: Roads) -> None:
     """Service answers stop only with everything; START takes STOP back, not an unsubscription from marketing."""
-    roads.options["road"] = Options(marketing=rule)
-    person = roads.meet(ADA)
-    roads.tell(*(said(roads, **one) for one in told))
-    status, detail = roads.told(roads.answer(person, purpose=purpose))
-    assert (status, len(roads.went)) == (("sent", 1) if goes else ("failed", 0))
-    assert (detail is None) is goes
+    went = []
+    for index, (told, rule, purpose, _) in enumerate(_ASKED):
+        who = ContactPoint("phone", "", f"+3933312346{index:02}")
+        person = roads.meet(who)
+        roads.world.lives["road"].options = Options(marketing=rule)
+        roads.tell(*(evolve(said(roads, who, **one), key=f"{index} {one}") for one in told))
+        status, detail = roads.told(roads.answer(person, purpose=purpose))
+        assert (status == "sent") is (detail is None)
+        went.append((told, rule, purpose, status == "sent"))
+    assert went == _ASKED
+    assert len(roads.went) == sum(goes for *_, goes in _ASKED)
 
 
 @SQLITE
