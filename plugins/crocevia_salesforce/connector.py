@@ -50,6 +50,7 @@ class Salesforce(Connector[Settings], ReadsRecords, WritesRecords, MergesRecords
     """
 
     kind = "salesforce"
+    verified_against = "recording"
     leaf_paths = ("records.*", "deletedRecords.*")
     write_limit = 10_000
 
