@@ -68,9 +68,10 @@ class TwilioSms(TwilioAccount, Connector[SmsSettings], Polls, SendsMessages):
 
     def poll(self, cursor: str | None) -> RawPage:
         """The account's messages, newest first within a reading."""
-        return history.page(
-            self.http, self.settings, self.path("Messages"), "messages", "DateSent%3E", self.clock.now(), cursor
+        listed = history.List(
+            path=self.path("Messages"), items="messages", since="DateSent%3E", stamps=("date_sent", "date_created")
         )
+        return history.page(self.http, self.settings, listed, self.clock.now(), cursor)
 
     def address_kinds(self) -> tuple[str, ...]:
         """A telephone number; on their roads, ids of WhatsApp's and Messenger's."""

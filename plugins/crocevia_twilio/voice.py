@@ -29,7 +29,10 @@ from crocevia_twilio.refusals import refusal
 
 MOST_DIALLED = 10
 """Telephones that ring together. Source: https://www.twilio.com/docs/voice/twiml/number (2026-03)."""
-_LISTS = (("Calls", "calls", "StartTime%3E"), ("Recordings", "recordings", "DateCreated%3E"))
+_LISTS = (
+    ("Calls", "StartTime%3E", ("start_time", "date_created")),
+    ("Recordings", "DateCreated%3E", ("date_created",)),
+)
 
 
 def _rings(address: str) -> bool:
@@ -139,16 +142,9 @@ class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls, SendsMessages)
     def poll(self, cursor: str | None) -> RawPage:
         """The account's calls, then its recordings, each newest first within a reading."""
         places: dict[str, str] = json.loads(cursor) if cursor else {}
-        for resource, items, filter_by in _LISTS:
-            page = history.page(
-                self.http,
-                self.settings,
-                self.path(resource),
-                items,
-                filter_by,
-                self.clock.now(),
-                places.get(resource),
-            )
+        for resource, since, stamps in _LISTS:
+            listed = history.List(path=self.path(resource), items=resource.lower(), since=since, stamps=stamps)
+            page = history.page(self.http, self.settings, listed, self.clock.now(), places.get(resource))
             places[resource] = page.cursor
             if page.body or page.more:  # the other list is looked at next
                 return RawPage(body=page.body, cursor=json.dumps(places), more=True)

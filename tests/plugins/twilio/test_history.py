@@ -1,12 +1,14 @@
 """The API's lists, page by page over real HTTP: each item once, wherever the reading broke off."""
 
 import json
+from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from crocevia import Connector, InteractionSeen, Polls, RawPage
-from crocevia.errors import RetryableError
+from crocevia.errors import RejectedError, RetryableError
 from crocevia.testing import FakeClock
 from crocevia_twilio import TwilioSms, TwilioVoice
 from tests.plugins.twilio.conftest import parsed, sms_settings, voice_settings
@@ -70,19 +72,59 @@ def test_a_reading_that_broke_off_goes_on_where_it_was(api: TwilioApi) -> None:
     assert keys(again, [again.poll(first.cursor)]) == keys(again, rest[:1])
 
 
-def test_a_list_is_read_again_after_a_while_from_the_day_before(api: TwilioApi) -> None:
-    """Not sooner: each reading is a call; from a day before, for what changed since."""
+def test_a_list_is_read_again_after_a_while_from_some_hours_before(api: TwilioApi) -> None:
+    """Not sooner: each reading is a call; from before the last one, for what changed since."""
     api.items["Messages"] = [text(1)]
     clock = FakeClock()
     reader = sms(api, clock, history_days=7)
     cursor = pages(reader)[-1].cursor
-    assert f"DateSent%3E={(clock.now().date()).fromordinal(clock.now().date().toordinal() - 7)}" in api.asked[0]
+    assert f"DateSent%3E={(clock.now() - timedelta(days=7)).date()}" in api.asked[0]
     clock.advance(59 * 60)
     assert pages(reader, cursor) == [RawPage(body=b"", cursor=cursor)]
     clock.advance(60)
     assert keys(reader, pages(reader, cursor)) == [f"SM{1:032d}"]
     assert len(api.asked) == 2
-    assert f"DateSent%3E={clock.now().date().fromordinal(clock.now().date().toordinal() - 1)}" in api.asked[1]
+    assert f"DateSent%3E={(clock.now() - timedelta(hours=7)).date()}" in api.asked[1]
+
+
+def test_a_later_reading_ends_where_everything_was_read_before(api: TwilioApi) -> None:
+    """The newest come first: of a long list two pages are enough."""
+    clock = FakeClock()
+    old = [
+        {**text(number), "date_sent": format_datetime(clock.now() - timedelta(hours=20))} for number in range(9, 0, -1)
+    ]
+    api.items["Messages"] = old
+    reader = sms(api, clock)
+    cursor = pages(reader)[-1].cursor
+    assert len(api.asked) == 5
+    clock.advance(3700)
+    api.items["Messages"] = [{**text(10), "date_sent": format_datetime(clock.now())}, *old]
+    assert keys(reader, pages(reader, cursor))[:1] == [f"SM{10:032d}"]
+    assert len(api.asked) == 6
+
+
+def test_a_page_that_is_not_kept_any_more_begins_the_reading_again(api: TwilioApi) -> None:
+    """After a night without network, say; a list that is refused from its first page on is told."""
+    api.items["Messages"] = [text(number) for number in range(3, 0, -1)]
+    reader = sms(api, FakeClock())
+    first = reader.poll(None)
+    api.says.append((404, {"code": 20404, "status": 404}))
+    assert sorted(set(keys(reader, [first, *pages(reader, first.cursor)]))) == [f"SM{n:032d}" for n in (1, 2, 3)]
+    api.says.append((404, {"code": 20404, "status": 404}))
+    with pytest.raises(RejectedError):
+        reader.poll(None)
+
+
+def test_a_clock_that_is_set_back_does_not_stop_the_reading(api: TwilioApi) -> None:
+    """A day forward and back again."""
+    api.items["Messages"] = []
+    clock = FakeClock()
+    reader = sms(api, clock)
+    clock.jump(timedelta(days=1))
+    cursor = pages(reader)[-1].cursor
+    clock.jump(timedelta(days=-1))
+    api.items["Messages"] = [text(1)]
+    assert keys(reader, pages(reader, cursor)) == [f"SM{1:032d}"]
 
 
 def test_lists_are_not_read_where_the_settings_say_so(api: TwilioApi) -> None:
