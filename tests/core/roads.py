@@ -58,9 +58,14 @@ class Road(Script):
 
 @define(eq=False)
 class Roads(Crossroads):
-    """With a road of telephones named `road`; in CRM A an answer says how it is to go."""
+    """With a road of telephones named `road`, and CRM A alone, in which an answer says how it is to go."""
 
     carrier: Carrier = field(factory=Carrier)
+
+    @property
+    def crms(self) -> dict[str, MemoryCRM]:
+        """One is enough."""
+        return {"a": self.a}
 
     def start(self) -> World:
         """Also with the fields of an answer mapped in A."""
