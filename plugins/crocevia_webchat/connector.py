@@ -148,6 +148,8 @@ class WebChat(Connector[Settings], ServesVisitors, SendsMessages):
         at = now
         if type(waited) is int:
             at = now - min(max(timedelta(0), timedelta(milliseconds=min(waited, 10**12))), OLDEST)
+        if visitor.subject is not None:
+            contact = None  # the site's server knows better; what somebody types could only put it in doubt
         told = {"type": "message", "id": key, "text": words, "contact": contact}
         told["language"] = text.language(asked.get("language"))
         reply = VisitorReply.json({"key": f"{visitor.id}:{key}", "open": self._open(now)})

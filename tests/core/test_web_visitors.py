@@ -22,6 +22,7 @@ from crocevia import (
 from crocevia.errors import SignatureError, StoreError
 from crocevia.store.conversations import Mark
 from crocevia.store.journal import GroupCommit
+from crocevia.store.tables import interactions
 from crocevia.sync.intake import take_in
 from crocevia.sync.world import live
 from crocevia.web.app import build_app, serve
@@ -79,6 +80,25 @@ def test_any_connector_may_serve_visitors(crossroads: Any, guestbook: str) -> No
     ]
     assert requests.get(f"{guestbook}/ada?after={found['cursor']}", timeout=20).json()["lines"] == []
     assert requests.get(f"{guestbook}/", timeout=20).status_code == 401
+
+
+def test_only_what_was_said_between_the_two_is_shown(crossroads: Any, guestbook: str) -> None:
+    """Notes, what was never sent or has failed, and what is no message, stay in the log."""
+    guest = Party([ContactPoint("guest", "", "ada")])
+    told: list[dict[str, Any]] = [
+        {"key": "1", "author": guest},
+        {"key": "2", "author": Party(), "direction": "internal"},
+        {"key": "3", "author": Party(), "direction": "outbound", "recipients": (guest,)},
+        {"key": "4", "author": Party(), "direction": "outbound", "recipients": (guest,), "status": "failed"},
+        {"key": "5", "author": Party(), "direction": "outbound", "recipients": (guest,), "status": "delivered"},
+        {"key": "6", "author": guest, "kind": "call"},
+    ]
+    seen = [InteractionSeen(at=crossroads.clock.now(), conversation="ada", **one) for one in told]
+    crossroads.post(scripted(*seen), connection="book")
+    take_in(crossroads.world, crossroads.world.lives["book"])
+    assert len(crossroads.rows(interactions)) == 6
+    found = requests.get(f"{guestbook}/ada", timeout=20).json()
+    assert [(line["key"], line["from"]) for line in found["lines"]] == [("1", "visitor"), ("5", "company")]
 
 
 # --- addresses and limits -------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from crocevia.store.journal import GroupCommit
 from crocevia.sync.lane import Lane
 from crocevia.sync.world import World, live
 from crocevia.testing import FakeClock, MemoryCRM
-from crocevia.web.app import App, Served, build_app, serve
+from crocevia.web.server import Served, serve
+from crocevia.web.visitors import Visitors
 from crocevia_webchat import Settings, WebChat
 
 SECRET = "a secret of the shop, of 32 characters"
@@ -84,7 +85,7 @@ class Caller:
 
 @define(eq=False)
 class Shop:
-    """A daemon's web and lanes over one store; the lanes turn when the test says so."""
+    """What a daemon serves to visitors, and its lanes, over one store; the lanes turn when the test says so."""
 
     store: Store
     clock: FakeClock
@@ -94,7 +95,7 @@ class Shop:
     world: World = field(init=False)
     lanes: dict[str, Lane] = field(init=False)
     journal: GroupCommit = field(init=False)
-    app: App = field(init=False)
+    visitors: Visitors = field(init=False)
     served: Served = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -110,11 +111,11 @@ class Shop:
         mappings = self.world.lives["crm"].mappings
         choices = Plain(name="buttons", field="buttons", codec=CODECS["text"])
         mappings["Touch"] = evolve(mappings["Touch"], lenses=(*mappings["Touch"].lenses, choices))
-        self.lanes = {name: Lane(self.world, found, "test") for name, found in self.world.lives.items()}
+        self.lanes = {name: Lane(self.world, self.world.lives[name], "test") for name in ("web", "crm")}
         self.journal = GroupCommit(self.store, lambda names: None)
-        self.app = build_app(self.world, self.journal)
-        self.app.visitors.waiting.every_s = 0.02
-        self.served = serve(self.app, port=self.port)
+        self.visitors = Visitors(self.world, self.journal)
+        self.visitors.waiting.every_s = 0.02
+        self.served = serve(self.visitors, port=self.port)
 
     def caller(self, connection: str = "web", **given: Any) -> Caller:
         """Somebody new."""
@@ -122,7 +123,7 @@ class Shop:
 
     def settle(self) -> None:
         """Every lane, until all is told."""
-        for _ in range(4):
+        for _ in range(3):
             for lane in self.lanes.values():
                 lane.poll_now()
                 while lane.turn() == 0:

@@ -9,6 +9,7 @@ import requests
 from crocevia.errors import StoreError
 from crocevia.store.tables import journal
 from crocevia.testing import FaultPoints
+from crocevia.web.app import build_app, serve
 
 from .conftest import PAGE, Shop
 
@@ -182,9 +183,12 @@ def test_a_message_is_not_acknowledged_when_it_cannot_be_kept(shop: Shop) -> Non
 
 def test_calls_are_counted_for_the_operator(shop: Shop) -> None:
     """By connection and status, beside the webhooks."""
+    served = serve(build_app(shop.world, shop.journal))
+    shop.served, visitors = served, shop.served
     shop.caller().open()
     shop.caller().call("GET", "messages")
-    figures = requests.get(f"{shop.served.url}/metrics", timeout=20).text
+    figures = requests.get(f"{served.url}/metrics", timeout=20).text
+    visitors.stop()
     assert 'crocevia_visitor_calls_total{connection="web",status="200"} 1.0' in figures
     assert 'crocevia_visitor_calls_total{connection="web",status="401"} 1.0' in figures
     assert "crocevia_visitors_waiting 0.0" in figures

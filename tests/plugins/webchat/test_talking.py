@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from crocevia.store import conversations
 from crocevia.store.tables import interactions, journal
 from crocevia.sync.intake import take_in
 
@@ -173,7 +174,7 @@ def test_who_waits_hears_at_once(shop: Shop) -> None:
     heard: list[Any] = []
     thread = threading.Thread(target=lambda: heard.append(ada.look(wait_s=20)))
     thread.start()
-    eventually(lambda: len(shop.app.visitors.waiting))
+    eventually(lambda: len(shop.visitors.waiting))
     [person] = shop.crm.records()
     shop.crm.create("Touch", person=person, direction="internal", text="a note", conversation=ada.visitor)
     shop.settle()
@@ -182,7 +183,7 @@ def test_who_waits_hears_at_once(shop: Shop) -> None:
     shop.settle()
     thread.join(10)
     assert [[line["text"] for line in lines] for lines in heard] == [["Here I am"]]
-    assert len(shop.app.visitors.waiting) == 0
+    assert len(shop.visitors.waiting) == 0
 
 
 def test_who_waits_for_nothing_is_told_so_in_time(shop: Shop) -> None:
@@ -201,7 +202,7 @@ def test_a_server_that_stops_lets_those_go_who_wait(shop: Shop) -> None:
     heard: list[Any] = []
     thread = threading.Thread(target=lambda: heard.append(ada.look(wait_s=25)))
     thread.start()
-    eventually(lambda: len(shop.app.visitors.waiting))
+    eventually(lambda: len(shop.visitors.waiting))
     began = time.monotonic()
     shop.served.stop()
     thread.join(10)
@@ -209,14 +210,25 @@ def test_a_server_that_stops_lets_those_go_who_wait(shop: Shop) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_who_goes_away_waits_no_more(shop: Shop) -> None:
-    """A closed tab leaves its place to another."""
+def test_who_goes_away_waits_no_more(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A closed tab leaves its place to another, and nobody looks for its news any more."""
+    looked: list[str] = []
+    read = conversations.lines
+
+    def lines(connection: Any, names: Any, name: str, mine: Any) -> Any:
+        looked.append(name)
+        return read(connection, names, name, mine)
+
+    monkeypatch.setattr(conversations, "lines", lines)
     ada = shop.caller()
     ada.open()
     known = {"authorization": f"Bearer {ada.token}"}
     with pytest.raises(requests.ReadTimeout):
         requests.get(f"{ada.url}/messages?wait=25", headers=known, timeout=0.3)
-    eventually(lambda: len(shop.app.visitors.waiting) == 0)
+    eventually(lambda: len(shop.visitors.waiting) == 0)
+    before = len(looked)
+    shop.caller().open()
+    assert (before, looked) == (1, ["web"])
 
 
 @pytest.mark.parametrize("status", ["delivered", "read"])
