@@ -17,6 +17,7 @@ from crocevia.sync.lane import Lane
 from crocevia.sync.world import live
 from crocevia.testing import FaultPoints
 from crocevia.web.app import Served, build_app, serve
+from crocevia.web.pressure import Pressure
 
 
 class Shared:
@@ -32,6 +33,11 @@ class Shared:
         lives["chat"] = live("chat", chat.connector, evolve(chat.options, webhooks_for=("desk",)))
         self.journal = GroupCommit(crossroads.store, self.news.append)
         self.served: Served = serve(build_app(crossroads.world, self.journal))
+
+    def serve(self, pressure: Pressure) -> None:
+        """Serve anew, with something that may stand in the way."""
+        self.served.stop()
+        self.served = serve(build_app(self.crossroads.world, self.journal, pressure=pressure))
 
     def post(self, body: bytes | None = None) -> int:
         """Post a signed webhook with one message to the shared URL; return the status."""
@@ -74,6 +80,18 @@ def test_a_webhook_that_cannot_be_kept_is_kept_for_nobody(shared: Shared) -> Non
         assert shared.post() == 503
     assert shared.kept() == []
     assert shared.post() == 200
+    assert shared.kept() == ["chat", "desk"]
+
+
+def test_a_connection_that_is_behind_lets_the_vendor_come_again_for_all(shared: Shared) -> None:
+    """Taken for one alone, it would be lost for the other: the vendor does not come again after a 200."""
+    pressure = Pressure(shared.crossroads.world, free_mb=lambda: None)
+    shared.serve(pressure)
+    lives = shared.crossroads.world.lives
+    assert shared.post() == 200
+    lives["desk"].options = evolve(lives["desk"].options, most_waiting=1)
+    pressure.look()
+    assert shared.post() == 503
     assert shared.kept() == ["chat", "desk"]
 
 

@@ -138,8 +138,9 @@ def test_what_one_message_cannot_hold_is_refused(changed: Any, social: RunningSo
 
 
 def test_nobody_of_another_page_is_written_to(social: RunningSocial, clock: FakeClock) -> None:
-    """A page-scoped id means somebody else there."""
-    elsewhere = ContactPoint("messenger", "1065000000000099", "7")
+    """A page-scoped id means somebody else there, even where somebody here has the same."""
+    social.people.message("Anna", "Ciao")
+    elsewhere = ContactPoint("messenger", "1065000000000099", social.people.person("page", "Anna"))
     for wrong in (elsewhere, ContactPoint("phone", "", "+393331112233")):
         with pytest.raises(UndeliverableError):
             messenger(social, clock).send(evolve(to_anna(social, clock), to=wrong))
