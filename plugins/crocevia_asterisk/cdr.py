@@ -88,8 +88,10 @@ def problem(path: Path) -> str:
         with path.open("rb") as file:
             file.seek(max(0, end(path).get("offset", 0) - 4096))
             lines = file.read().decode(errors="replace").splitlines()
+    except FileNotFoundError:
+        return "it is not there: cdr_csv is another path, or the exchange has had no call yet"
     except OSError as error:
-        return f"it cannot be read ({error.strerror}): give Crocevia's user the right, or mend cdr_csv"
+        return f"it cannot be read ({error.strerror}): give Crocevia's user the right"
     rows = list(csv.reader(lines[-1:]))
     if rows and len(rows[0]) <= _LINKED:
         return "its rows lack the linked id: loguniqueid, loguserfield and newcdrcolumns = yes in cdr.conf"

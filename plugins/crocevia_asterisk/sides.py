@@ -118,11 +118,9 @@ def _extension(number: str, settings: Settings) -> bool:
 
 def _outside(called: str, settings: Settings) -> str:
     """A number outside that was called, without the prefix for getting there; `""` when it is none."""
-    prefix = settings.outside_prefix
-    digits = called.removeprefix("+")
-    if not digits.isdigit() or _extension(called, settings):
+    stripped = called.removeprefix(settings.outside_prefix)
+    if not stripped.removeprefix("+").isdigit() or _extension(called, settings):
         return ""
-    stripped = called.removeprefix(prefix) if prefix else called
     return called if _extension(stripped, settings) else stripped
 
 

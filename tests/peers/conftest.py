@@ -6,6 +6,8 @@ import pytest
 
 from crocevia_odoo.connector import Odoo
 from crocevia_odoo.server import OdooServer, problem, running_odoo
+from tests.peers.asterisk_office import Office, running_office
+from tests.peers.asterisk_office import problem as no_asterisk
 from tests.peers.odoo_office import Clerk, Wire, connector
 
 
@@ -37,3 +39,12 @@ def odoo_wire() -> Iterator[Wire]:
 def odoo(odoo_server: OdooServer, clerk: Clerk, odoo_wire: Wire) -> Odoo:
     """The connector."""
     return connector(odoo_server, odoo_wire)
+
+
+@pytest.fixture(scope="session")
+def asterisk_office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    """A telephone exchange with its telephones, for all tests; none leaves a call behind."""
+    if why := no_asterisk():
+        pytest.skip(why)
+    with running_office(tmp_path_factory.mktemp("asterisk")) as office:
+        yield office

@@ -2,13 +2,12 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from crocevia import ContactPoint, InteractionCompleted, InteractionSeen, Message, ParseContext, Raw, RawPage
+from crocevia import ContactPoint, InteractionCompleted, InteractionSeen, Message, ParseContext, Raw
 from crocevia.errors import (
     AuthError,
     OutcomeUnknownError,
@@ -20,6 +19,7 @@ from crocevia.errors import (
 from crocevia_asterisk import Asterisk
 from crocevia_asterisk.packets import text_of
 from tests.plugins.asterisk.fake_ami import FakeAmi
+from tests.plugins.asterisk.listener import Listener
 from tests.plugins.asterisk.story import make_settings
 
 CALL = {"Channel": "PJSIP/trunk-1", "Uniqueid": "1.1", "Linkedid": "1.1"}
@@ -40,49 +40,6 @@ def asterisk(ami: FakeAmi, **changed: Any) -> Asterisk:
     """The connector, on the system's clock."""
     given = {"host": "127.0.0.1", "port": ami.port, "agent": "PJSIP/201", **changed}
     return Asterisk(make_settings(**given), connection="pbx")
-
-
-class Listener:
-    """Listens in a thread, as the daemon does; keeps pages, and the error that ended it."""
-
-    def __init__(self, connector: Asterisk, cursor: str | None = None) -> None:
-        self.pages: list[RawPage] = []
-        self.error: RemoteError | None = None
-        self.stop = threading.Event()
-        self._news = threading.Condition()
-        self._thread = threading.Thread(target=self._run, args=(connector, cursor), daemon=True)
-        self._thread.start()
-
-    def _run(self, connector: Asterisk, cursor: str | None) -> None:
-        try:
-            for page in connector.listen(cursor, self.stop):
-                with self._news:
-                    self.pages.append(page)
-                    self._news.notify_all()
-        except RemoteError as error:
-            self.error = error
-
-    def told(self, leaves: int) -> list[dict[str, Any]]:
-        """Leaves, as soon as there are so many."""
-        with self._news:
-            assert self._news.wait_for(lambda: len(self._leaves()) >= leaves, 10), self._leaves()
-        return self._leaves()
-
-    def _leaves(self) -> list[dict[str, Any]]:
-        return [leaf for page in self.pages if page.body for leaf in json.loads(page.body).get("calls", [])]
-
-    def end(self) -> float:
-        """Stop; return after how many seconds it had."""
-        began = time.monotonic()
-        self.stop.set()
-        self._thread.join(5)
-        return time.monotonic() - began
-
-    def broken(self) -> RemoteError:
-        """The error that ended it."""
-        self._thread.join(10)
-        assert self.error is not None
-        return self.error
 
 
 def test_a_call_is_heard_from_login_to_hangup(ami: FakeAmi) -> None:

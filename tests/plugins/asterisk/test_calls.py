@@ -156,6 +156,16 @@ def test_an_outbound_call_is_with_whom_was_called() -> None:
     assert (completed.outcome, completed.duration) == ("answered", timedelta(seconds=61))
 
 
+def test_an_outside_line_may_come_before_a_plus() -> None:
+    """As our own calls are dialled where the trunk takes international numbers so."""
+    story = Story(make_settings(outside_prefix="0"))
+    story.channel("1.1", "PJSIP/201-1", CallerIDNum="201", Exten="0+393331112233")
+    story.dial("1.1", "1.2", "PJSIP/trunk-2", "+393331112233@trunk").dialled("1.1", "1.2", "NOANSWER")
+    seen, completed = only(story.hangup("1.2", "1.1"))
+    assert (seen.direction, seen.recipients[0].points) == ("outbound", (CUSTOMER,))
+    assert completed.outcome == "missed"
+
+
 def test_an_outbound_call_shows_our_public_number() -> None:
     """The caller id is a number outside as well: that it is dialled on says that we call."""
     story = Story(make_settings(trunks=()))
