@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from crocevia_visits import Visits
+from tests.plugins.road_settings import named_in, printed
+
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "connectors" / "visits.md"
 
 
@@ -28,3 +31,13 @@ def test_the_example_prints_what_the_page_shows(tmp_path: Path) -> None:
     )
     assert (answer.returncode, answer.stderr) == (0, "")
     assert answer.stdout == shown
+
+
+def test_the_settings_of_the_page_are_settings() -> None:
+    """Each block is read as the daemon reads it, and every setting is named somewhere."""
+    first, detailed, posted = printed("visits.md", Visits)
+    assert (str(first.files), first.programme) == ("/srv/tills/*.csv", "casa")
+    assert detailed.headings("receipt") == ("nr. doc.",)
+    assert detailed.headings("type") == ("",)
+    assert posted.secret is not None
+    assert named_in("visits.md", Visits) == set()
