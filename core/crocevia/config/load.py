@@ -54,8 +54,7 @@ def load_settings(path: Path, plugins: Plugins, *, environ: Mapping[str, str] | 
             connections[name] = found
         elif isinstance(given, dict) and given.get("enabled") is False:
             disabled.append(name)
-    for connection in connections.values():
-        _webhooks(reader, connection, connections, disabled)
+    _webhooks(reader, connections, disabled)
     identity = reader.record(reader.table(whole.get("identity"), "identity"), Rules, "identity")
     if reader.problems or core is WRONG or identity is WRONG:
         raise ConfigError(*reader.problems)
@@ -103,25 +102,20 @@ def _fields(reader: Reader, given: Any) -> dict[str, FieldType]:
     return found
 
 
-def _webhooks(
-    reader: Reader, connection: ConnectionSettings, known: Mapping[str, ConnectionSettings], disabled: list[str]
-) -> None:
-    """Whose webhooks come to a connection's URL: connections that take some, itself not among them."""
-    path = f"connections.{connection.name}.webhooks_for"
-    others = connection.options.webhooks_for
-    takers = [
-        name
-        for name, found in known.items()
-        if name != connection.name and issubclass(found.connector_type, ReceivesWebhooks)
-    ]
-    expected = f"other connections that take webhooks ({', '.join(takers) or 'there is none'}), each once"
-    for name in dict.fromkeys(others):
-        if name not in takers and name not in disabled:
-            reader.refuse(path, expected, f"{shown(name)}{near(name, takers)}")
-    if others and not issubclass(connection.connector_type, ReceivesWebhooks):
-        reader.refuse(path, "a connection that takes webhooks itself", f"one of kind {connection.kind!r}")
-    if len(set(others)) < len(others):
-        reader.refuse(path, expected, "one of them twice")
+def _webhooks(reader: Reader, connections: Mapping[str, ConnectionSettings], disabled: list[str]) -> None:
+    """Whose webhooks come to a connection's URL: other connections that take some, each once."""
+    able = [name for name, found in connections.items() if issubclass(found.connector_type, ReceivesWebhooks)]
+    for name, connection in connections.items():
+        path, others = f"connections.{name}.webhooks_for", connection.options.webhooks_for
+        takers = [other for other in able if other != name]
+        expected = f"other connections that take webhooks ({', '.join(takers) or 'there is none'}), each once"
+        for other in dict.fromkeys(others):
+            if other not in takers and other not in disabled:
+                reader.refuse(path, expected, f"{shown(other)}{near(other, takers)}")
+        if others and name not in able:
+            reader.refuse(path, "a connection that takes webhooks itself", f"one of kind {connection.kind!r}")
+        if len(set(others)) < len(others):
+            reader.refuse(path, expected, "one of them twice")
 
 
 def _connection(reader: Reader, name: str, given: Any, plugins: Plugins) -> ConnectionSettings | None:

@@ -36,12 +36,15 @@ def reply_window(*, human_agent: bool) -> timedelta:
 def in_conversation(message: Message, now: datetime, *, human_agent: bool) -> dict[str, Any]:
     """The JSON of a message in a conversation, with the tag that it needs where a day has passed.
 
+    Args:
+        human_agent: Whether what a person writes may go for seven days; what no person wrote may not.
+
     Raises:
         RejectedError: it is something that one message cannot hold.
         UndeliverableError: the reply window is closed.
     """
     since = None if message.last_inbound_at is None else now - message.last_inbound_at
-    if since is None or since > reply_window(human_agent=human_agent):
+    if since is None or since > reply_window(human_agent=human_agent and not message.automated):
         raise UndeliverableError(f"message {message.id}: the customer has not written lately: answer when they write")
     body: dict[str, Any] = {"recipient": {"id": message.to.value}, "message": content(message)}
     body["messaging_type"] = "RESPONSE" if since <= WINDOW else "MESSAGE_TAG"

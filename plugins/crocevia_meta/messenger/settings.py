@@ -17,8 +17,8 @@ class Settings:
         app_secret: Signs webhooks (App dashboard, Settings, Basic).
         access_token: The page's, with `pages_messaging`.
         verify_token: A text of your own, the same in the App dashboard's webhook settings.
-        human_agent: Whether Meta has granted the app "Human Agent": answers may then go for seven days. Only what a
-            person writes may be sent so; set it only where no bot answers.
+        human_agent: Whether Meta has granted the app "Human Agent": what a person writes may then go for seven days;
+            what is marked as automated may not.
         graph_version: Pinned: a version lives about two years.
         base_url: Elsewhere in tests only.
     """

@@ -92,6 +92,8 @@ def test_after_a_day_only_a_person_answers(social: RunningSocial, clock: FakeClo
     answer = evolve(to_anna(social, clock), last_inbound_at=clock.now() - timedelta(days=2))
     with pytest.raises(UndeliverableError, match="c1"):
         messenger(social, clock).send(answer)
+    with pytest.raises(UndeliverableError):
+        messenger(social, clock, human_agent=True).send(evolve(answer, automated=True))
     messenger(social, clock, human_agent=True).send(answer)
     said = social.people.said()[0]["said"]
     assert (said["messaging_type"], said["tag"]) == ("MESSAGE_TAG", "HUMAN_AGENT")
