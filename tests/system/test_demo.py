@@ -83,17 +83,6 @@ def test_the_day_of_a_seed_balances(tmp_path: Path) -> None:
     assert report["starts"] == 1
 
 
-def test_one_customer_on_every_road(tmp_path: Path) -> None:
-    """One contact, one timeline in order, each touch once, and every answer goes out on the road it was written for."""
-    report = play(tmp_path, "--roads")
-    recompute(tmp_path, report)
-    [together] = [check for check in report["checks"] if check["name"] == "one customer on every road is one contact"]
-    assert together["roads"] == ROADS
-    assert (report["profiles"], report["replies"]["refused"]) == (3, [])
-    sent = lines(tmp_path, "vendor_received.jsonl")
-    assert sorted(line.get("road", "whatsapp") for line in sent) == ANSWERED
-
-
 @pytest.mark.campaign
 def test_five_kills_lose_and_double_nothing(tmp_path: Path) -> None:
     """Kill -9 at random moments, and the daemon started again each time."""
@@ -130,7 +119,8 @@ def test_ledgers_of_another_day_are_not_mixed_in(tmp_path: Path) -> None:
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """The demo with its page."""
-    command = [str(_CROCEVIA), "demo", "--no-browser", "--seed", "5", "--dir", str(tmp_path / "demo")]
+    places = ["--dir", tmp_path / "demo", "--report", tmp_path / "report.json", "--ledger", tmp_path / "ledger"]
+    command = [str(_CROCEVIA), "demo", "--no-browser", "--roads", *map(str, places)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         yield process
         if process.poll() is None:
@@ -145,14 +135,26 @@ def children(pid: int) -> list[int]:
     return [int(child) for task in path.iterdir() for child in (task / "children").read_text().split()]
 
 
-def test_one_url_and_ctrl_c_ends_everything(page: subprocess.Popen[str]) -> None:
-    """One line on standard output, a page behind it on loopback, and no process left."""
+def test_one_customer_on_every_road_one_url_and_ctrl_c_ends_everything(
+    page: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """One contact, one timeline in order, each touch once, every answer out on the road it was written for.
+
+    One line on standard output, a page behind it on loopback, and no process left.
+    """
     import requests  # noqa: PLC0415 - the other tests need none of it
 
     assert page.stdout is not None
     url = page.stdout.readline().strip()
     assert url.startswith("http://127.0.0.1:")
     assert requests.get(url, timeout=10).status_code == 200
+    report = json.loads((tmp_path / "report.json").read_text())
+    recompute(tmp_path, report)
+    assert report["passed"]
+    assert report["checks"][-1]["roads"] == ROADS
+    assert (report["profiles"], report["replies"]["refused"]) == (1, [])
+    sent = lines(tmp_path, "vendor_received.jsonl")
+    assert sorted(line.get("road", "whatsapp") for line in sent) == ANSWERED
     started = children(page.pid)
     assert len(started) == 5
     page.send_signal(signal.SIGINT)
