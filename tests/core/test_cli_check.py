@@ -132,6 +132,15 @@ def test_secret_in_plain_text_is_a_warning(folder: Path) -> None:
     assert (level, subject, what, "s3cret" in do) == ("warning", "settings", "connections.crm.token", False)
 
 
+def test_a_connection_behind_anothers_url_has_none_of_its_own(folder: Path) -> None:
+    """What is to be set at the vendor is the other's."""
+    two = '[connections.c]\nkind = "chat"\nwebhooks_for = ["d"]\n[connections.d]\nkind = "chat"'
+    said = run(folder, f'[crocevia]\npublic_url = "https://a.example"\n{two}').output
+    assert "ok       c: webhook URL, to be set at the vendor: https://a.example/hooks/c" in said
+    assert "ok       d: webhooks come through c" in said
+    assert "/hooks/d" not in said
+
+
 def test_no_connection_and_no_public_url_are_warnings(folder: Path) -> None:
     """With the next step."""
     ((_, _, _, nothing),) = unwell(folder, "")
