@@ -92,8 +92,9 @@ class Peer:
 
     Class attributes:
         without: `{name: why the vendor has none}`, of a method or attribute below, a trouble, a limit of
-            `Capabilities`, `callback` (it hands nothing of ours back) or `write delete` (we may not delete); such a
-            check is left out, and told.
+            `Capabilities`, `callback` (it hands nothing of ours back), `write delete` (we may not delete),
+            `delete X` (deletions of the object X are not told) or `settled` (what is fresh is told again, as its stamp
+            may be given twice); such a check is left out, and told.
         troubles: How the vendor refuses, by trouble: `throttled`, `window closed`, and the others where it is not a
             plain 401 or 404.
         waits: What its "throttled" asks us to wait.

@@ -50,8 +50,7 @@ class Outages(Peered):
             message = self.made(peer)
             if connector.capabilities(message.conversation).idempotent_send:
                 pytest.skip("the vendor sends once for one id: it is asked again")
-            if "callback" in peer.without:
-                pytest.skip(peer.without["callback"])
+            self.left_out(peer, "callback")
             self.said(peer, "lost answer", "statuses")
             peer.fail_next("lost answer")
             refusal(lambda: connector.send(message))

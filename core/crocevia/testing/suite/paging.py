@@ -28,12 +28,16 @@ class Paging(Peered):
             found = sorted(_id(event) for event in told if _id(event) in seeded)
             lacking, more = sorted(set(seeded) - set(found)), len(found) - len(set(found))
             expect(not lacking, f"{len(lacking)} of {len(seeded)} records of one stamp are never told")
-            expect(not more, f"{more} of {len(seeded)} records are told twice, as if they had changed")
+            expect(
+                not more or "settled" in peer.without,
+                f"{more} of {len(seeded)} records are told twice, as if they had changed",
+            )
 
     def test_a_quiet_vendor_tells_nothing_new(self, stream: str) -> None:
         """Asked again without news, it tells nothing, or what was told before under the same keys."""
         with self.at_peer(Polls, ReadsRecords) as (peer, connector):
             self.said(peer, "seed")
+            self.left_out(peer, "settled")
             peer.seed(stream, 2)
             told, cursor = read(self.subject, connector, stream, None)
             known = {_key(event) for event in told}
