@@ -11,7 +11,7 @@ from attrs import evolve
 from crocevia import ContactPoint, InteractionSeen, Party
 from crocevia.identity.rules import Rules
 from crocevia.model import Attachment, Event, InteractionCompleted, InteractionRemoved, PartyIdentified
-from crocevia.store.tables import claims, dead, interactions, parked, profiles, reviews
+from crocevia.store.tables import claims, dead, interactions, merges, parked, profiles, reviews
 from crocevia.sync import intake
 from tests.core.conftest import Crossroads, Script, ScriptSettings, scripted
 
@@ -145,7 +145,8 @@ def test_a_nameless_caller_who_is_named_later_is_that_customer(roads: Crossroads
 @SQLITE
 def test_a_caller_and_his_name_in_one_webhook_are_one(roads: Crossroads) -> None:
     """Whom the batch itself has met is found."""
-    roads.post(scripted(touch(roads), piece(roads, "who", 9, author=Party([PHONE]))), connection="road")
+    events = touch(roads, PHONE, key="first"), touch(roads), piece(roads, "who", 9, author=Party([PHONE]))
+    roads.post(scripted(*events), connection="road")
     roads.turn("road")
     assert alive(roads) == [["phone||+393331234567"]]
 
@@ -160,6 +161,18 @@ def test_a_known_caller_is_not_taken_for_another_on_the_channels_word(roads: Cro
     first, second = roads.rows(interactions)
     assert first["profile_id"] != second["profile_id"]
     assert [row["kind"] for row in roads.rows(reviews)] == ["identity"]
+
+
+@SQLITE
+def test_an_unproven_caller_is_not_taken_for_another_either(roads: Crossroads) -> None:
+    """A person compares who showed that number before with whom the channel names now."""
+    other = ContactPoint("phone", "", "+393331234599", verified=False)
+    tell(roads, touch(roads, PHONE, key="first"), touch(roads, other, key="call"))
+    tell(roads, piece(roads, "who", 9, author=Party([PHONE])))
+    first, second = roads.rows(interactions)
+    assert first["profile_id"] != second["profile_id"]
+    assert "identity" in [row["kind"] for row in roads.rows(reviews)]
+    assert roads.rows(merges) == []
 
 
 @SQLITE

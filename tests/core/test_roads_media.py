@@ -16,14 +16,16 @@ from crocevia import ContactPoint, InteractionSeen, Party
 from crocevia.config.options import Options
 from crocevia.connector import HoldsMedia
 from crocevia.errors import GoneError, RefusedError, RejectedError
-from crocevia.model import Attachment, MediaSource
+from crocevia.model import Attachment, ConsentReported, MediaSource
 from crocevia.store import interactions, open_store
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.tables import interactions as interaction_table
+from crocevia.store.tables import profiles
 from crocevia.sync import media
 from crocevia.testing import FakeClock, MemoryChannel, MemoryCRM
 from tests.core.conftest import Crossroads, Script, ScriptSettings, scripted
 from tests.core.test_cli_operations import forget_the_plugin, run
+from tests.core.test_web_pages import reading
 
 __all__ = ["forget_the_plugin"]
 SQLITE = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
@@ -86,6 +88,7 @@ def test_after_its_time_a_file_is_gone_and_nobody_is_asked(roads: Crossroads) ->
     roads.clock.advance(timedelta(days=30))
     [file] = media.files(roads.world, row)
     assert (file.gone, file.until) == (False, roads.clock.now())
+    assert file.note == f"kept until {roads.clock.now():%Y-%m-%d}"
     roads.clock.advance(timedelta(seconds=1))
     with pytest.raises(GoneError, match="keeper: the vendor keeps a file for 30 days: it is gone"):
         media.fetch(roads.world, row, 1, io.BytesIO())
@@ -157,12 +160,23 @@ def test_a_hash_is_held_against_what_came_in_whatever_form_it_is(said: str | Non
         (timedelta(minutes=5), "5 minutes"),
     ],
 )
-def test_a_time_is_told_as_a_person_counts_it(
-    kept: timedelta, said: str, monkeypatch: pytest.MonkeyPatch, roads: Crossroads
-) -> None:
+def test_a_time_is_told_as_a_person_counts_it(kept: timedelta, said: str) -> None:
     """In days, hours or minutes."""
-    monkeypatch.setattr(Keeper, "media_lifetime", kept)
-    assert media.said_gone(roads.world.lives["keeper"]) == f"the vendor keeps a file for {said}: it is gone"
+    assert media.said_gone(kept) == f"the vendor keeps a file for {said}: it is gone"
+
+
+@SQLITE
+def test_a_customers_page_says_how_long_a_file_is_kept(roads: Crossroads) -> None:
+    """And that it is gone."""
+    seen(roads, "keeper", PHOTO)
+    [profile] = roads.rows(profiles)
+    notes = []
+    for days in (0, 31):
+        roads.clock.advance(timedelta(days=days))
+        with reading(roads) as reader:
+            page = reader.text(f"/customers/{profile['uid']}")
+        notes.append(("kept until 2026-02-04" in page, "the vendor keeps a file for 30 days: it is gone" in page))
+    assert notes == [(True, False), (False, True)]
 
 
 # --- the command
@@ -198,6 +212,11 @@ def folder(tmp_path: Path, migrated_sqlite: Path, monkeypatch: pytest.MonkeyPatc
 
         clock.advance(SYSTEM_CLOCK.now() - timedelta(**ago) - clock.now())
         row = seen(found, "keeper", PHOTO, INNER)
+        who = Party([ContactPoint("phone", "", "+393331234567")])
+        at, how = clock.now(), "List-Unsubscribe"
+        told = ConsentReported(key="c", party=who, at=at, granted=False, purpose="marketing", evidence=how)
+        found.post(scripted(told), connection="keeper")
+        found.turn("keeper")
         store.close()
         return row.uid
 
@@ -239,6 +258,21 @@ def test_a_file_that_is_not_given_leaves_nothing_behind(
     assert (code, error in err) == (1, True)
     assert not (tmp_path / "bill.pdf").exists()
     assert (tmp_path / "crocevia.toml").read_text() == SETTINGS
+
+
+def test_a_customer_is_shown_with_what_he_wants_and_his_files(folder: Callable[..., str], tmp_path: Path) -> None:
+    """What he said, where and how; how his files are seen."""
+    uid = folder(days=1)
+    result = run(tmp_path, "show", "+393331234567")
+    assert result.exit_code == 0
+    said = " ".join(result.stdout.split())
+    assert "phone||+393331234567 marketing withdrawn on keeper since" in said
+    assert "(List-Unsubscribe)" in said
+    [customer] = json.loads(run(tmp_path, "show", "+393331234567", "--json").stdout)
+    assert [(one["purpose"], one["state"], one["source"]) for one in customer["consents"]] == [
+        ("marketing", "withdrawn", "channel")
+    ]
+    assert [(one["id"], one["files"]) for one in customer["timeline"]] == [(uid, 2)]
 
 
 def test_the_command_says_that_a_file_is_gone(folder: Callable[..., str], tmp_path: Path) -> None:

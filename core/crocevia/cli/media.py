@@ -56,16 +56,12 @@ def media(session: Session, interaction: str, number: int | None, output: str | 
 def _listed(world: World, row: InteractionRow) -> list[dict[str, Any]]:
     from crocevia.sync import media as service
 
-    return [_file(world, row, file) for file in service.files(world, row)]
+    return [_file(file) for file in service.files(world, row)]
 
 
-def _file(world: World, row: InteractionRow, file: File) -> dict[str, Any]:
-    from crocevia.sync import media as service
-
-    live = world.lives.get(service.road_of(row))
+def _file(file: File) -> dict[str, Any]:
     until = None if file.until is None else file.until.isoformat()
-    gone = service.said_gone(live) if file.gone and live is not None else None
-    return {"number": file.number, **file.attachment.facts(), "until": until, "gone": gone}
+    return {"number": file.number, **file.attachment.facts(), "until": until, "gone": file.gone, "note": file.note}
 
 
 def _fetched(world: World, row: InteractionRow, number: int, output: str | None) -> dict[str, Any]:
@@ -89,7 +85,7 @@ def _fetched(world: World, row: InteractionRow, number: int, output: str | None)
             raise RefusedError(f"{path} is there already: name another file with --output") from None
         where = str(path)
     return {
-        **_file(world, row, file),
+        **_file(file),
         "written": where,
         "size_bytes": came.size_bytes,
         "content_type": came.content_type,
@@ -110,8 +106,8 @@ def _print(files: list[dict[str, Any]], *, err: bool) -> None:
     for file in files:
         parts = [file.get(name) for name in ("kind", "name", "mime_type", "detail")]
         size = f"{file['size_bytes']} bytes" if file.get("size_bytes") is not None else None
-        until = file["gone"] or (f"kept until {file['until'][:10]}" if file["until"] else None)
-        click.echo("  ".join(str(part) for part in (file["number"], *parts, size, until) if part), err=err)
+        told = (file["number"], *parts, size, file["note"])
+        click.echo("  ".join(str(part) for part in told if part), err=err)
         if "written" in file:
             click.echo(f"written to {file['written']}, {file['content_type'] or 'of a type that is not said'}", err=err)
             if file["intact"] is False:

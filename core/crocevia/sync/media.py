@@ -28,22 +28,24 @@ class File:
         number: Counted from 1.
         until: When the vendor stops keeping it; None: it does not say.
         gone: Whether that is over.
+        note: That for a person: until when it is to be had, or that it is gone; `""` when the vendor does not say.
     """
 
     number: int
     attachment: Attachment
     until: datetime | None = None
     gone: bool = False
+    note: str = ""
 
 
 def files(world: World, row: InteractionRow) -> list[File]:
     """The files of an interaction, in order, and how long they are to be had."""
-    live = world.lives.get(road_of(row))
-    kept = lifetime(live)
+    kept = lifetime(world.lives.get(road_of(row)))
     until = None if kept is None else from_us(row.at) + kept
     gone = until is not None and world.clock.now() > until
+    note = "" if until is None or kept is None else said_gone(kept) if gone else f"kept until {until:%Y-%m-%d}"
     return [
-        File(number=number, attachment=Attachment(**facts), until=until, gone=gone)
+        File(number=number, attachment=Attachment(**facts), until=until, gone=gone, note=note)
         for number, facts in enumerate(row.detail.get("attachments", ()), start=1)
     ]
 
@@ -68,16 +70,15 @@ def fetch(
     if live is None:
         raise RefusedError(f"the connection {road_of(row)} is not in the settings: its files cannot be asked for")
     if file.gone:
-        raise GoneError(f"{live.name}: {said_gone(live)}")
+        raise GoneError(f"{live.name}: {file.note}")
     limits = Limits(most_bytes=int(live.options.media_mb * _MB), http=live.options.media_http)
     came = fetching.fetch(_source(live, file.attachment), into, connection=live.name, limits=limits, network=network)
     return file, came, intact(file.attachment.sha256, came.sha256)
 
 
-def said_gone(live: Live) -> str:
-    """Why a file is not to be had any more."""
-    kept = lifetime(live)
-    return f"the vendor keeps a file for {_time(kept)}: it is gone" if kept is not None else "it is gone"
+def said_gone(kept: timedelta) -> str:
+    """What is said of a file after its vendor's time."""
+    return f"the vendor keeps a file for {_time(kept)}: it is gone"
 
 
 def lifetime(live: Live | None) -> timedelta | None:

@@ -60,7 +60,7 @@ class Pages:
             if row.uid != uid:
                 return Redirect(f"/customers/{row.uid}")
             since = _BEFORE.fullmatch(before)
-            told = timeline(connection, row.id, (int(since[1]), int(since[2])) if since else None)
+            told = timeline(self._world, connection, row.id, (int(since[1]), int(since[2])) if since else None)
             records = [
                 remote_record(found, self._mapping(found.connection, found.object), row.canonical())
                 for found in bindings.of_subjects(connection, "profile", [row.id])

@@ -17,6 +17,8 @@ from crocevia.store.ids import interaction_uid
 from crocevia.store.interactions import InteractionRow
 from crocevia.store.tables import bindings, revisions
 from crocevia.store.tables import interactions as table
+from crocevia.sync import media
+from crocevia.sync.world import World
 from crocevia.web.pages.record import Keeping, keeping
 
 PAGE = 100
@@ -43,6 +45,7 @@ class Touch:
         answers: What it answers or reacts to: `(uid, quotation)`, the uid None when not on this page; None: nothing.
         reactions: Reactions to it on this page: `(text, author)`.
         kept: Per CRM.
+        notes: Of each file, how long the vendor keeps it, or that it is gone; `""` where nobody says.
     """
 
     row: InteractionRow
@@ -53,6 +56,7 @@ class Touch:
     answers: tuple[str | None, str] | None = None
     reactions: tuple[tuple[str, str | None], ...] = ()
     kept: tuple[Keeping, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[dict[str, Any]]:
@@ -74,7 +78,7 @@ class Timeline:
     before: str | None
 
 
-def timeline(connection: Connection, profile_id: int, before: tuple[int, int] | None) -> Timeline:
+def timeline(world: World, connection: Connection, profile_id: int, before: tuple[int, int] | None) -> Timeline:
     """The newest interactions of a customer, or those before one: `(at, id)`."""
     statement = (
         sa.select(table.c.id)
@@ -98,6 +102,7 @@ def timeline(connection: Connection, profile_id: int, before: tuple[int, int] | 
             earlier=tuple(history.get(row.id, ())),
             removed_at=removed.get(row.id, 0) if row.removed else None,
             kept=kept.get(row.id, ()),
+            notes=tuple(file.note for file in media.files(world, row)),
         )
         for row in rows
     ]
