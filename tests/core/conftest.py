@@ -33,7 +33,19 @@ DATABASES = ("sqlite", "postgresql")
 _MOST_ROUNDS = 30
 _MOST_TURNS = 200
 _LONGEST_RUN_S = 600
+FLOWS = frozenset(
+    f"test_{name}" for name in ("sync_sends", "sync_gate", "sync_commands", "sync_judge", "sync_replies", "web_pages")
+)
+"""Modules whose statements others try on PostgreSQL too: with it, they belong to the lane of real servers."""
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what of `FLOWS` runs on PostgreSQL."""
+    for item in items:
+        given = getattr(item, "callspec", None)
+        if item.path.stem in FLOWS and given is not None and given.params.get("store") == "postgresql":
+            item.add_marker(pytest.mark.peers)
 
 
 @pytest.fixture(scope="session")
