@@ -126,7 +126,7 @@ def test_the_newest_word_stands_in_whatever_order_they_come(roads: Roads) -> Non
     assert len(words(roads)) == 6
     books = roads.books("road")
     assert (books.balanced, books.quiet) == (True, True)
-    assert books.leaves.superseded == 7, "of eighteen, eleven were the newest yet"
+    assert books.incoming.superseded == 7, "of eighteen, eleven were the newest yet"
 
 
 @SQLITE
