@@ -87,7 +87,7 @@ def test_only_what_was_said_between_the_two_is_shown(crossroads: Any, guestbook:
     guest = Party([ContactPoint("guest", "", "ada")])
     told: list[dict[str, Any]] = [
         {"key": "1", "author": guest},
-        {"key": "2", "author": Party(), "direction": "internal"},
+        {"key": "2", "author": Party(), "direction": "internal", "status": "read"},
         {"key": "3", "author": Party(), "direction": "outbound", "recipients": (guest,)},
         {"key": "4", "author": Party(), "direction": "outbound", "recipients": (guest,), "status": "failed"},
         {"key": "5", "author": Party(), "direction": "outbound", "recipients": (guest,), "status": "delivered"},

@@ -123,7 +123,7 @@ class Shop:
 
     def settle(self) -> None:
         """Every lane, until all is told."""
-        for _ in range(3):
+        for _ in range(2):
             for lane in self.lanes.values():
                 lane.poll_now()
                 while lane.turn() == 0:
