@@ -49,7 +49,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
         env={"PYTHONPATH": ":".join(path for path in sys.path if path), "PATH": ""},
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=230,
         check=False,
     )
     assert done.returncode == 1, done.stdout[-3000:] + done.stderr[-3000:]
