@@ -36,7 +36,7 @@ class AccountSettings:
         next_auth_token: The secondary token while the primary one is being changed: webhooks of either are taken.
         api_key: `SK...`: signs in to the API instead of the account's own token.
         api_key_secret: Of the API key.
-        webhook_url: What Twilio calls, as it stands in the console, where that is not `[server] public_url` with
+        webhook_url: What Twilio calls, as it stands in the console, where that is not `[crocevia] public_url` with
             `/hooks/<connection>`; it is also where Twilio sends what becomes of our messages.
         reconcile_minutes: How often the API's lists are read for what no webhook told; 0: never.
         history_days: How far back they are read the first time.

@@ -45,8 +45,10 @@ def found(settings: Settings) -> list[Path]:
     """The files that there are, by name."""
     if settings.files is None:
         return []
-    root = Path(settings.files.anchor)
-    return sorted(root.glob(settings.files.relative_to(root).as_posix()))
+    parts = settings.files.parts
+    plain = next((index for index, part in enumerate(parts) if set(part) & set("*?")), len(parts) - 1)
+    pattern = "/".join(parts[plain:]).replace("[", "[[]")  # which stands for itself
+    return sorted(Path(*parts[:plain]).glob(pattern))
 
 
 def page(settings: Settings, connection: str, now: datetime, cursor: str | None) -> RawPage:

@@ -184,6 +184,17 @@ def test_a_file_that_cannot_be_read_holds_up_no_other(till: Till, tmp_path: Path
     assert reader.read() == ["3"]
 
 
+def test_a_path_is_meant_as_it_is_but_for_its_stars(tmp_path: Path) -> None:
+    """Also one with brackets, and one without a star."""
+    folder = tmp_path / "tills [old]"
+    folder.mkdir()
+    (folder / "till[1].csv").write_text(HEAD + receipt(1))
+    for pattern in ("till[1].csv", "*.csv", "till[[]1].csv", "till1.csv"):
+        found = make(files=folder / pattern).poll(None).body
+        assert bool(found) is (pattern in ("till[1].csv", "*.csv")), pattern
+    assert make(files=tmp_path / "*" / "*.csv").poll(None).body
+
+
 def test_no_files_are_nothing(tmp_path: Path) -> None:
     """Not there yet, or not asked for."""
     assert make(files=tmp_path / "none" / "*.csv").poll(None) == RawPage(body=b"", cursor="{}")
