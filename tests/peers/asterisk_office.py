@@ -106,7 +106,7 @@ class Office:
         """The exchange dies in the middle of everything."""
         assert self._exchange is not None
         self._exchange.kill()  # the first of its namespace: the kernel ends all the others
-        self._exchange.wait()
+        self._exchange.communicate()
         self._running.remove(self._exchange)
 
     def stop(self) -> None:

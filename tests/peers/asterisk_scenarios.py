@@ -60,6 +60,7 @@ timeout=5
 member => PJSIP/201,0,Luca
 """,
     "features.conf": """[general]
+transferdigittimeout=1
 [featuremap]
 atxfer => *2
 """,
@@ -110,6 +111,7 @@ exten => +39051000005,1,MixMonitor(/srv/spool/call-${UNIQUEID}.wav)
 exten => +39051000006,1,Dial(PJSIP/silent,20)
 [from-internal]
 exten => _2XX,1,Dial(PJSIP/${EXTEN},20)
+exten => 2,1,Dial(PJSIP/202,20)
 exten => _0.,1,Dial(PJSIP/${EXTEN:1}@trunk,20)
 """,
     "pjsip.conf": """[global]
