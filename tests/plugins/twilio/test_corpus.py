@@ -86,6 +86,18 @@ def test_forms_that_lack_their_message_are_kept_and_called_so(corpus: Path) -> N
 SENT = {
     "message_get_200__fetch": ("testing", "+18182008801", datetime(2019, 5, 24, 17, 18, 28, tzinfo=UTC), "sent"),
     "message_post_200__redactbody": (None, "+18182008801", datetime(2019, 5, 24, 17, 18, 28, tzinfo=UTC), "sent"),
+    "messages_post_201__createwithmessagingservice": (
+        "Hello! 👍",
+        "+14155552345",
+        datetime(2015, 7, 30, 20, 12, 33, tzinfo=UTC),
+        "sending",
+    ),
+    "messages_post_201__createwithqueuedstatus": (
+        "Hello! 👍",
+        "+14155552345",
+        datetime(2015, 7, 30, 20, 12, 33, tzinfo=UTC),
+        "sending",
+    ),
     "messages_post_201__createscheduledmessagesms": (
         "Hello! 👍",
         "+15558675310",
@@ -116,12 +128,41 @@ def test_a_message_that_went_out_says_what_to_whom_when_and_how_it_fares(name: s
 
 def test_the_calls_of_a_page_are_told_with_their_length(calls: Read) -> None:
     """Legs complete the call that they belong to."""
-    first, second = calls("calls_get_200__readfullpage1")
-    assert isinstance(first, InteractionCompleted)
-    assert isinstance(second, InteractionCompleted)
-    assert first.of == "CAdeadbeefdeadbeefdeadbeefdeadbeef"
-    assert (first.duration, first.outcome) == (timedelta(seconds=4), "answered")
-    assert first.at == datetime(2019, 10, 18, 17, 3, tzinfo=UTC)
+    for name in ("calls_get_200__readfullpage1", "calls_get_200__readfullpage2"):
+        first, second = calls(name)
+        assert isinstance(first, InteractionCompleted)
+        assert isinstance(second, InteractionCompleted)
+        assert first.of == "CAdeadbeefdeadbeefdeadbeefdeadbeef"
+        assert (first.duration, first.outcome) == (timedelta(seconds=4), "answered")
+        assert first.at == datetime(2019, 10, 18, 17, 3, tzinfo=UTC)
+        assert second.of == "CAdeadbeefdeadbeefdeadbeefdeadbeee"
+        assert (second.duration, second.outcome) == (timedelta(seconds=3), "answered")
+        assert second.at == datetime(2019, 10, 18, 16, 3, tzinfo=UTC)
+
+
+def test_a_whole_call_says_who_when_and_how_long(calls: Read) -> None:
+    """Values read in the file and written down by hand."""
+    seen, end = calls("calls_post_201__createwithtwiml")
+    assert isinstance(seen, InteractionSeen)
+    assert isinstance(end, InteractionCompleted)
+    assert (seen.key, seen.kind, seen.direction) == ("CAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "call", "inbound")
+    assert [point.address for point in seen.customer.points] == ["phone||+14158675308"]
+    assert [point.address for point in seen.recipients[0].points] == ["phone||+14158675309"]
+    assert seen.at == datetime(2010, 8, 31, 20, 36, 29, tzinfo=UTC)
+    assert (end.duration, end.outcome) == (timedelta(seconds=15), "answered")
+    assert end.at == datetime(2010, 8, 31, 20, 36, 44, tzinfo=UTC)
+
+
+def test_a_recording_that_was_deleted_is_ignored_and_its_neighbour_is_not(calls: Read) -> None:
+    """In another time zone than most."""
+    deleted, kept = calls("recordings_get_200__readincludesoftdeleted")
+    assert deleted == Ignored(reason="a recording that is deleted", leaf="/recordings/0")
+    assert isinstance(kept, InteractionCompleted)
+    assert (kept.of, kept.attachments[0].key) == (
+        "CAaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+        "REaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
+    )
+    assert kept.at == datetime(2022, 2, 14, 21, 23, 6, tzinfo=UTC)
 
 
 def test_a_recording_names_its_call_its_file_and_its_length(calls: Read) -> None:
