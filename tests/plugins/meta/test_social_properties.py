@@ -33,7 +33,7 @@ BODIES = {
     ]
     for name in CHANNELS
 }
-QUICK = settings(max_examples=100, deadline=None)
+QUICK = settings(max_examples=50, deadline=None)
 
 
 def parsed(name: str, body: Any) -> list[Event]:
