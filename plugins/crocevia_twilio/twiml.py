@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from crocevia_twilio import addresses
 from crocevia_twilio.form import Fields
-from crocevia_twilio.voice_reading import UNDER_WAY
+from crocevia_twilio.voice_leaves import UNDER_WAY
 
 if TYPE_CHECKING:
     from crocevia_twilio.voice import VoiceSettings

@@ -22,7 +22,7 @@ from crocevia import (
     SendsMessages,
 )
 from crocevia.errors import OutcomeUnknownError
-from crocevia_twilio import addresses, calling, history, twiml, voice_reading
+from crocevia_twilio import addresses, calling, history, twiml, voice_leaves, voice_reading
 from crocevia_twilio.account import FORM, AccountSettings, TwilioAccount
 from crocevia_twilio.form import fields
 from crocevia_twilio.refusals import refusal
@@ -111,7 +111,7 @@ class TwilioVoice(TwilioAccount, Connector[VoiceSettings], Polls, SendsMessages)
 
     def leaves(self, raw: Raw) -> list[str]:
         """Each call, its end, each leg, recording and transcript."""
-        return [leaf.pointer for leaf in voice_reading.leaves(raw)]
+        return [leaf.pointer for leaf in voice_leaves.leaves(raw)]
 
     def answer(self, request: Request) -> tuple[bytes, str]:
         """TwiML: what Twilio is to do with the call now."""

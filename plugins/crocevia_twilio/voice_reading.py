@@ -16,7 +16,6 @@ from typing import Literal
 from attrs import frozen
 
 from crocevia import (
-    Attachment,
     Event,
     Ignored,
     InteractionCompleted,
@@ -26,9 +25,11 @@ from crocevia import (
     StatusReported,
     Unrecognised,
 )
-from crocevia_twilio import addresses, resources
+from crocevia_twilio import addresses
 from crocevia_twilio.account import handed_back
 from crocevia_twilio.form import Fields, moment, number
+from crocevia_twilio.recordings import recording, transcript
+from crocevia_twilio.voice_leaves import LIVE_LINE, UNDER_WAY, Leaf, leaves
 
 CallOutcome = Literal["answered", "missed", "busy", "cancelled", "failed", "voicemail"]
 OUTCOMES: dict[str, CallOutcome] = {
@@ -39,16 +40,12 @@ OUTCOMES: dict[str, CallOutcome] = {
     "failed": "failed",
 }
 """By `CallStatus` or `DialCallStatus` at the end of a leg."""
-UNDER_WAY = frozenset({"queued", "initiated", "ringing", "in-progress"})
 _QUEUED: dict[str, CallOutcome] = {
     **dict.fromkeys(("bridged", "bridging-in-process"), "answered"),
     **dict.fromkeys(("hangup", "leave"), "cancelled"),
     **dict.fromkeys(("queue-full", "error", "system-error", "redirected", "redirected-from-bridged"), "missed"),
 }
 _OUTBOUND = ("outbound", "trunking-terminating")
-_VOICEMAIL = "RecordVerb"
-_NO_AUDIO = frozenset({"absent", "failed", "deleted", "in-progress", "paused", "processing"})
-_LIVE = "a line of a live transcript"
 
 
 @frozen(kw_only=True)
@@ -64,49 +61,6 @@ class Routing:
     put_through: bool = False
     together: bool = False
     telephones: frozenset[str] = frozenset()
-
-
-@frozen
-class Leaf:
-    """One statement of a raw."""
-
-    pointer: str
-    says: str
-    fields: Fields
-
-
-def leaves(raw: Raw) -> list[Leaf]:
-    """Every statement of a raw: calls, how they and their legs ended, recordings, transcripts."""
-    ours = handed_back(raw) is not None
-    return [leaf for one in resources.found(raw) for leaf in _of(one, ours=ours)] or [Leaf("", "nothing", {})]
-
-
-def _of(one: resources.Found, *, ours: bool) -> Iterator[Leaf]:
-    said, pointer = one.fields, one.pointer
-    if said is None:
-        yield Leaf(pointer, "no object", {})
-    elif "CallSid" not in said:
-        yield Leaf(pointer, "a message" if "MessageSid" in said or "SmsSid" in said else "no id", said)
-    elif "TranscriptionSid" in said:
-        yield Leaf(pointer, _LIVE if "TranscriptionEvent" in said else "a transcript", said)
-    elif "CallStatus" not in said:
-        yield Leaf(pointer, "a recording" if "RecordingSid" in said else "something else", said)
-    elif "ParentCallSid" in said:
-        yield Leaf(pointer, "a leg", said)
-    else:
-        yield from _of_call(pointer, said, ours=ours)
-
-
-def _of_call(pointer: str, said: Fields, *, ours: bool) -> Iterator[Leaf]:
-    yield Leaf(pointer, "a call of ours" if ours else "a call", said)
-    if said["CallStatus"] not in UNDER_WAY:
-        yield Leaf(f"{pointer}/status", "an end", said)
-    if "DialCallStatus" in said:
-        yield Leaf(f"{pointer}/dial", "a leg that was dialled", said)
-    if "QueueResult" in said:
-        yield Leaf(f"{pointer}/queue", "a queue", said)
-    if "RecordingUrl" in said:
-        yield Leaf(f"{pointer}/recording", "a recording", said)
 
 
 def events(raw: Raw, routing: Routing) -> Iterator[Event]:
@@ -128,9 +82,9 @@ def events(raw: Raw, routing: Routing) -> Iterator[Event]:
             case "a queue":
                 yield _queued(leaf, raw.received_at)
             case "a recording":
-                yield _recording(leaf, raw.received_at)
+                yield recording(leaf, raw.received_at)
             case "a transcript":
-                yield _transcript(leaf, raw.received_at)
+                yield transcript(leaf, raw.received_at)
             case _:
                 yield _other(leaf)
 
@@ -142,8 +96,8 @@ def _other(leaf: Leaf) -> Event:
         )
     if leaf.says == "nothing":
         return Ignored(reason="an empty page", leaf=leaf.pointer)
-    if leaf.says == _LIVE:
-        return Ignored(reason=f"{_LIVE}; the whole one comes at the end", leaf=leaf.pointer)
+    if leaf.says == LIVE_LINE:
+        return Ignored(reason=f"{LIVE_LINE}; the whole one comes at the end", leaf=leaf.pointer)
     if "ConferenceSid" in leaf.fields:
         return Ignored(reason="what happens within a conference", leaf=leaf.pointer)
     return Unrecognised(what=f"about a call: {leaf.says}", leaf=leaf.pointer)
@@ -278,45 +232,3 @@ def _queued(leaf: Leaf, received_at: datetime) -> Event:
     call = said["CallSid"]
     key = f"{call}:queue:{said.get('QueueSid', '')}"
     return InteractionCompleted(of=call, key=key, at=_at(said, received_at), outcome=outcome, leaf=leaf.pointer)
-
-
-def _recording(leaf: Leaf, received_at: datetime) -> Event:
-    """A recording of a call, or a voicemail: what the caller said after the tone, where nobody was dialled."""
-    said = leaf.fields
-    if said.get("RecordingStatus") in _NO_AUDIO:
-        return Ignored(reason=f"a recording that is {said['RecordingStatus']}", leaf=leaf.pointer)
-    url = said.get("RecordingUrl", "").replace("http://api.", "https://api.", 1)  # as the API's lists have it
-    sid = said.get("RecordingSid") or url.rpartition("/")[2]
-    own = said.get("RecordingSource") == _VOICEMAIL or ("CallStatus" in said and "DialCallStatus" not in said)
-    length = number(said.get("RecordingDuration"))
-    began = moment(said.get("RecordingStartTime"))
-    return InteractionCompleted(
-        of=said["CallSid"],
-        key=f"{said['CallSid']}:recording:{sid}",
-        at=began + timedelta(seconds=length or 0) if began else received_at,
-        outcome="voicemail" if own else None,
-        attachments=(
-            Attachment(
-                kind="voice",
-                key=sid,
-                url=url or None,
-                mime_type="audio/wav",
-                detail=None if length is None else f"{length} s",
-            ),
-        ),
-        leaf=leaf.pointer,
-    )
-
-
-def _transcript(leaf: Leaf, received_at: datetime) -> Event:
-    said = leaf.fields
-    if "TranscriptionText" not in said:
-        reason = f"a transcript that is {said.get('TranscriptionStatus', 'empty')[:20]}"
-        return Ignored(reason=reason, leaf=leaf.pointer)
-    return InteractionCompleted(
-        of=said["CallSid"],
-        key=f"{said['CallSid']}:transcript:{said['TranscriptionSid']}",
-        at=received_at,
-        text=said["TranscriptionText"],
-        leaf=leaf.pointer,
-    )
