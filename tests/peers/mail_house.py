@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from imapclient import IMAPClient  # type: ignore[import-untyped]  # ships none
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 PASSWORD = "pw"
 
 _DOVECOT = """

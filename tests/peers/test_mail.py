@@ -1,11 +1,16 @@
 """E-mail against a real Dovecot and a real Postfix."""
 
+import contextlib
 import itertools
 import json
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +35,7 @@ from tests.peers.mail_house import PASSWORD, MailHouse, problem, running_mail_ho
 
 pytestmark = [pytest.mark.peers, pytest.mark.xdist_group("mail")]
 
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _NUMBERS = itertools.count(1)
 
 
@@ -311,7 +316,7 @@ def test_a_listener_killed_before_its_page_was_kept_hears_the_page_again(
     house: MailHouse, desk: str, connect: Connect, listen: Callable[..., Ear]
 ) -> None:
     """The cursor is that of the last page kept; the mail comes again, byte for byte."""
-    email = connect()
+    email = connect(mark_seen=True)
     ear = listen(email)
     ear.end()
     house.post(mail("once"), to=f"{desk}@shop.test")
@@ -319,8 +324,58 @@ def test_a_listener_killed_before_its_page_was_kept_hears_the_page_again(
     stream = iter(email.listen(ear.cursor, stop))
     lost = next(page for page in stream if page.body)
     stream.close()  # type: ignore[attr-defined]  # a generator: what was yielded is never kept
+    with house.mailbox(desk) as client:
+        client.select_folder("INBOX", readonly=True)
+        assert client.search(["SEEN"]) == []
     again = listen(email, ear.cursor).mails(1)
     assert [page.body for page in again] == [lost.body]
+
+
+_DAEMON = """
+[crocevia]
+listen = "127.0.0.1:0"
+lease_seconds = 1
+
+[connections.mail]
+kind = "email"
+imap_host = "localhost"
+imap_port = {imaps}
+username = "{desk}"
+password = "{password}"
+addresses = ["{desk}@shop.test"]
+ca_file = "{cert}"
+"""
+
+
+def _holds(rows: Callable[[str], list[str]], wanted: int) -> bool:
+    return len(rows("SELECT key FROM interactions")) >= wanted
+
+
+def test_a_daemon_that_is_killed_while_mails_come_logs_each_once(house: MailHouse, desk: str, tmp_path: Path) -> None:
+    """By kill -9, in the midst of them; what came before, meanwhile and after is there, and nothing twice."""
+    settings = tmp_path / "crocevia.toml"
+    settings.write_text(_DAEMON.format(desk=desk, cert=house.folder / "cert.pem", password=PASSWORD, **house.ports))
+
+    def rows(query: str) -> list[str]:
+        """The first column of a query; none before the store is made."""
+        with contextlib.closing(sqlite3.connect(tmp_path / "crocevia.db")) as connection:
+            try:
+                return [row[0] for row in connection.execute(query)]
+            except sqlite3.OperationalError:
+                return []
+
+    wait = Ear(None).until  # type: ignore[arg-type]  # it hears nothing, and waits as they do
+    for start, wanted in ((0, 3), (12, 24)):
+        command = [sys.executable, "-m", "crocevia", "--settings", str(settings), "run"]
+        with (tmp_path / "log").open("ab") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
+            try:
+                wait(lambda: rows("SELECT cursor FROM cursors WHERE connection = 'mail'"))
+                for number in range(start, start + 12):
+                    house.post(mail(f"n{number}"), to=f"{desk}@shop.test")
+                wait(partial(_holds, rows, wanted))
+            finally:
+                daemon.kill()
+    assert sorted(rows("SELECT key FROM interactions")) == sorted(f"n{number}@customers.test" for number in range(24))
 
 
 def test_a_large_mail_comes_without_its_files_and_they_are_fetched_when_wanted(

@@ -1,5 +1,6 @@
 """What a mail is, however it is written."""
 
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -268,10 +269,14 @@ def test_parts_within_parts_without_end_are_no_trouble(parse: Parse) -> None:
     assert points(seen(parse(body)).author) == ["a@example.com"]
 
 
-def test_a_huge_header_is_cut(parse: Parse) -> None:
-    """A million characters of each field that is read."""
-    for field in ("From", "To", "Subject", "References", "Date", "Content-Type", "Authentication-Results"):
-        assert parse(mail(f"{field}: " + 'a@b.example,(<";= ' * 50_000))
+@pytest.mark.parametrize(
+    ("field", "unit"), [("From", "a@b.example,"), ("To", "<"), ("Subject", "=?x?q?a?= "), ("Content-Type", "a=b;")]
+)
+def test_a_huge_header_takes_no_time(field: str, unit: str, parse: Parse) -> None:
+    """Half a million characters in one field: the library reads such a thing for ten seconds and more."""
+    began_s = time.process_time()
+    assert parse(mail(f"{field}: " + unit * (500_000 // len(unit))))
+    assert time.process_time() - began_s < 3.0
 
 
 @pytest.mark.parametrize("body", [b"hello", b"{}", b"\x00" * 100, b"\xff\xfe", b"null", b"\r\n\r\nx"])
