@@ -25,6 +25,7 @@ class Client {
     this.opening = null;
     this.started = false;
     this.pumping = false;
+    this.telling = false;
     this.cursor = "";
     this.sent = [];
     this.wakers = new Set();
@@ -196,11 +197,14 @@ class Client {
     const before = this.store.get("seen", {});
     const rank = { delivered: 1, read: 2 };
     const news = keys.filter((key) => (rank[before[key]] ?? 0) < rank[status]).slice(0, MOST_STATUSES);
-    if (!news.length) return;
+    if (!news.length || this.telling) return;
+    this.telling = true;
     try {
       await this.call("POST", "statuses", { status, keys: news });
     } catch {
       return; // it is said again when there is something new, or the chat is opened
+    } finally {
+      this.telling = false;
     }
     const now = { ...this.store.get("seen", {}), ...Object.fromEntries(news.map((key) => [key, status])) };
     this.store.set("seen", Object.fromEntries(Object.entries(now).slice(-MOST_SEEN)));
