@@ -7,7 +7,7 @@ import json
 import logging
 import random
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import time as what_time_is_it
@@ -22,7 +22,6 @@ from crocevia import (
     Ignored,
     InteractionSeen,
     Message,
-    Outcome,
     ParseContext,
     Party,
     Raw,
@@ -32,12 +31,10 @@ from crocevia import (
     Secret,
     SendsMessages,
     Unrecognised,
-    Write,
     errors,
     signatures,
 )
-from crocevia.mapping import FullName, Names, ObjectMapping, Plain
-from crocevia.testing import MemoryCRM, MemoryCRMConnector, MemoryCRMSettings, connector_suite
+from crocevia.testing import connector_suite
 from tests.core.suite_broken_peer import one_test
 
 _LOG = logging.getLogger(__name__)
@@ -367,64 +364,8 @@ class QuotesANumber(Good):
         return evolve(super().text({**message, "ts": int(message["ts"])}, leaf, context))
 
 
-class SplitsNames(FullName):
-    """Splits at the first space, whatever is known."""
-
-    def decode(self, remote: Mapping[str, Any], canonical: Mapping[str, Any]) -> dict[str, Any]:
-        given, _, family = (remote[self.field] or "").partition(" ")
-        return {"given_name": given or None, "family_name": family or None}
-
-
-class ShoutsNames(Names):
-    """Writes what it was told in capitals."""
-
-    def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value and value.upper() for name, value in super().write(canonical).items()}
-
-
-_CRM, _LOSSY = MemoryCRM(), MemoryCRM(lossy=True)
-
-
-class AnswersForHalf(_CRM.connector_class()):  # type: ignore[misc]  # as below
-    """test_trouble_in_writing_is_a_decision."""
-
-    def write(self, batch: Sequence[Write]) -> list[Outcome]:
-        outcomes: list[Outcome] = super().write(batch)
-        return outcomes[:1]
-
-
-class BreaksTheFirstLaw(_LOSSY.connector_class()):  # type: ignore[misc]  # as above
-    """test_a_round_trip_changes_nothing."""
-
-    def mappings(self) -> tuple[ObjectMapping, ...]:
-        return (ObjectMapping(object="Person", of="profile", lenses=[SplitsNames(field="name")]),)
-
-
-class BreaksTheSecondLaw(_CRM.connector_class()):  # type: ignore[misc]  # as above
-    """test_what_a_person_entered_is_kept."""
-
-    def mappings(self) -> tuple[ObjectMapping, ...]:
-        return (ObjectMapping(object="Person", of="profile", lenses=[ShoutsNames(given="first", family="last")]),)
-
-
-class MapsWhatIsNotThere(_CRM.connector_class()):  # type: ignore[misc]  # as above
-    """test_mapped_fields_are_described."""
-
-    def mappings(self) -> tuple[ObjectMapping, ...]:
-        return (ObjectMapping(object="Person", of="profile", lenses=[Plain(name="shoe", field="shoe_size")]),)
-
-
 def _sign(body: bytes, settings: Settings) -> Mapping[str, str]:
     return {"X-Signature": hmac.new(settings.token.reveal().encode(), body, hashlib.sha256).hexdigest()}
-
-
-def _crm_suite(connector: type[MemoryCRMConnector]) -> type:
-    suite = connector_suite(
-        connector,
-        samples=Path(__file__).with_name("suite_samples") / "memory_crm",
-        crm=lambda: connector(MemoryCRMSettings()),
-    )
-    return one_test(suite, connector)
 
 
 _CHANNELS: list[type[Good]] = [Good, *Good.__subclasses__()]
@@ -432,8 +373,4 @@ for _channel in _CHANNELS:
     _suite = connector_suite(_channel, samples="suite_samples/broken", settings={"token": "s3cret"}, sign=_sign)
     globals()[f"Test{_channel.__name__}"] = one_test(_suite, _channel)
 del _suite
-TestAnswersForHalf = _crm_suite(AnswersForHalf)
-TestBreaksTheFirstLaw = _crm_suite(BreaksTheFirstLaw)
-TestBreaksTheSecondLaw = _crm_suite(BreaksTheSecondLaw)
-TestMapsWhatIsNotThere = _crm_suite(MapsWhatIsNotThere)
 TestPrintsItself = connector_suite(PrintsItself, samples="suite_samples/broken", settings={"token": "s3cret"})

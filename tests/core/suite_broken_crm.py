@@ -1,14 +1,16 @@
-"""CRMs that are broken in one way each, in what silver and gold ask of a CRM; beside `suite_broken_peer.py`."""
+"""A good CRM, and some that are broken in one way each; beside `suite_broken.py`."""
 # ruff: noqa: D102 -- the methods do what the contract says, or the class says what they do wrong
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 
 from crocevia import ContactPoint, ObjectSchema, Outcome, RawPage, Record, Write, Written, errors
 from crocevia.connector import FindsKeys
-from crocevia.testing import MemoryCRM, MemoryCRMConnector, connector_suite
+from crocevia.mapping import FullName, Names, ObjectMapping, Plain
+from crocevia.testing import MemoryCRM, MemoryCRMConnector, MemoryCRMSettings, connector_suite
 from tests.core.suite_broken_peer import one_test
 from tests.core.suite_peers import MemoryCRMPeer
 
@@ -159,8 +161,68 @@ class NeverSlowsDown(GoodCRM):
             raise errors.RetryableError(str(error)) from error
 
 
+class SplitsNames(FullName):
+    """Splits at the first space, whatever is known."""
+
+    def decode(self, remote: Mapping[str, Any], canonical: Mapping[str, Any]) -> dict[str, Any]:
+        given, _, family = (remote[self.field] or "").partition(" ")
+        return {"given_name": given or None, "family_name": family or None}
+
+
+class ShoutsNames(Names):
+    """Writes what it was told in capitals."""
+
+    def write(self, canonical: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value and value.upper() for name, value in super().write(canonical).items()}
+
+
+_CRM, _LOSSY = MemoryCRM(), MemoryCRM(lossy=True)
+
+
+class AnswersForHalf(_CRM.connector_class()):  # type: ignore[misc]  # made at run time
+    """test_trouble_in_writing_is_a_decision."""
+
+    def write(self, batch: Sequence[Write]) -> list[Outcome]:
+        outcomes: list[Outcome] = super().write(batch)
+        return outcomes[:1]
+
+
+class BreaksTheFirstLaw(_LOSSY.connector_class()):  # type: ignore[misc]  # as above
+    """test_a_round_trip_changes_nothing."""
+
+    def mappings(self) -> tuple[ObjectMapping, ...]:
+        return (ObjectMapping(object="Person", of="profile", lenses=[SplitsNames(field="name")]),)
+
+
+class BreaksTheSecondLaw(_CRM.connector_class()):  # type: ignore[misc]  # as above
+    """test_what_a_person_entered_is_kept."""
+
+    def mappings(self) -> tuple[ObjectMapping, ...]:
+        return (ObjectMapping(object="Person", of="profile", lenses=[ShoutsNames(given="first", family="last")]),)
+
+
+class MapsWhatIsNotThere(_CRM.connector_class()):  # type: ignore[misc]  # as above
+    """test_mapped_fields_are_described."""
+
+    def mappings(self) -> tuple[ObjectMapping, ...]:
+        return (ObjectMapping(object="Person", of="profile", lenses=[Plain(name="shoe", field="shoe_size")]),)
+
+
+def _crm_suite(connector: type[MemoryCRMConnector]) -> type:
+    suite = connector_suite(
+        connector,
+        samples=Path(__file__).with_name("suite_samples") / "memory_crm",
+        crm=lambda: connector(MemoryCRMSettings()),
+    )
+    return one_test(suite, connector)
+
+
 _CRMS: list[type[Any]] = [GoodCRM, *GoodCRM.__subclasses__()]
 for _crm in _CRMS:
     _suite = connector_suite(_crm, samples="suite_samples/memory_crm", peer=MemoryCRMPeer)
     globals()[f"Test{_crm.__name__}"] = one_test(_suite, _crm)
 del _suite
+TestAnswersForHalf = _crm_suite(AnswersForHalf)
+TestBreaksTheFirstLaw = _crm_suite(BreaksTheFirstLaw)
+TestBreaksTheSecondLaw = _crm_suite(BreaksTheSecondLaw)
+TestMapsWhatIsNotThere = _crm_suite(MapsWhatIsNotThere)
