@@ -16,6 +16,12 @@ pytestmark = pytest.mark.xdist_group("suite_broken")  # one run over all of them
 _HERE = Path(__file__).parent
 _FILES = ("suite_broken.py", "suite_broken_gold.py", "suite_broken_crm.py")
 _GOOD = ("Good", "GoodChannel", "GoodCRM")
+_NO_SHRINKING = """
+from hypothesis import Phase, settings
+
+settings.register_profile("caught", phases=[Phase.generate])  # the smallest example is for a reader
+settings.load_profile("caught")
+"""
 _CLASS = re.compile(r'^class (\w+)\(.*\n    """(test_\w+)\."""$', re.MULTILINE)
 
 
@@ -40,6 +46,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
     for file in _FILES:
         shutil.copy(_HERE / file, folder / f"test_{file}")
     (folder / "pytest.ini").write_text("[pytest]\naddopts = -q -p no:cacheprovider --import-mode=importlib\n")
+    (folder / "conftest.py").write_text(_NO_SHRINKING)
     wanted = [f"test_{_FILE_OF[name]}::Test{name}::{test}" for name, test in _BROKEN.items()]
     good = ["Good", "GoodChannel", *(f"GoodCRM::{test}" for test in sorted(set(_broken(_FILES[2]).values())))]
     good = [f"test_{_FILE_OF[name.split(':')[0]]}::Test{name}" for name in good]
