@@ -120,7 +120,9 @@ def test_a_callback_of_another_part_settles_nothing(roads: Roads) -> None:
     roads.carrier.trouble = [None, OutcomeUnknownError("lost")]
     roads.answer(person, LONG)
     first = roads.carrier.sent[0].id
-    roads.tell(StatusReported(of=f"out {first}", status="delivered", at=roads.clock.now(), callback=first))
+    for key in (f"out {first}", "another key of it"):
+        roads.tell(StatusReported(of=key, status="delivered", at=roads.clock.now(), callback=first))
+    roads.turn("road")
     assert (texts(roads), roads.states) == (THREE[:1], ["unknown"])
 
 
