@@ -57,7 +57,7 @@ class AriWords:
         at = _seconds(event.get("timestamp"), heard_at)
         for packet in self._packets(str(event.get("type")), event):
             said = from_packet(packet, at, self.recording_variables)
-            if said is not None:
+            if said is not None and next(said.ids, None) is not None:
                 yield said
 
     @staticmethod
@@ -131,6 +131,8 @@ class AriWords:
 
     def _snapshot(self, channel: Mapping[str, Any]) -> dict[str, str]:
         id_, name = _text(channel, "id"), _text(channel, "name")
+        if not id_:
+            return {}
         stem, _, half = name.rpartition(";")
         call = self.linked.get(id_) or (self._halves.get(stem) if half in ("1", "2") else None) or id_
         self.linked[id_] = call

@@ -106,7 +106,7 @@ class Listening:
         rows: dict[str, list[Told]] = {}
         for row in self._new_rows():
             id_ = ledger.call_of(row)
-            if id_ not in ledger.done and (id_ in wanted or id_ not in ledger.open):
+            if id_ in wanted or id_ not in ledger.open:
                 rows.setdefault(id_, []).append(row)
         leaves = [leaf for id_, found in rows.items() for leaf in ledger.lose(id_, found, now)]
         self._missing -= rows.keys()

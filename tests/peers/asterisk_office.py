@@ -112,11 +112,8 @@ class Office:
     def stop(self) -> None:
         """Everything that was started."""
         for process in reversed(self._running):
-            try:
-                process.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.communicate()
 
     def _run(self, log: str, *command: str) -> subprocess.Popen[bytes]:
         with (self.directory / f"{log}.log").open("ab") as kept:

@@ -230,6 +230,14 @@ def test_a_recording_is_named() -> None:
     assert file.mime_type == "audio/wav"
 
 
+def test_what_comes_after_a_call_was_told_makes_no_other() -> None:
+    """An exchange is not done with a call when the call is over."""
+    story = talk(inbound()).hangup("1.2", "1.1").then(1)
+    story.at("1.1", "VarSet", Variable="MIXMONITOR_FILENAME", Value="late.wav").at("1.2", "HangupRequest").then(9)
+    assert [leaf["type"] for leaf in story.leaves] == ["began", "ended"]
+    assert story.ledger.open == {}
+
+
 def originated(*, answered: bool) -> Story:
     """We have telephone 201 ring, for a call to a customer."""
     story = Story()

@@ -19,7 +19,7 @@ from crocevia_asterisk.listening import Listening
 from crocevia_asterisk.reading import events
 from crocevia_asterisk.told import Told
 from tests.plugins.asterisk.recording import five_calls
-from tests.plugins.asterisk.story import make_settings
+from tests.plugins.asterisk.story import inbound, make_settings, talk
 
 CALLS = ("1795288128.0", "1795288131.1", "1795288134.3", "1795288135.5", "1795288147.7")
 ENDS = {"1795288128.0": 1, "1795288131.1": 2, "1795288134.3": 0, "1795288135.5": 10, "1795288147.7": 3}
@@ -139,7 +139,7 @@ def once_each(found: Sequence[Event]) -> None:
     assert set(seen.values()) == set(completed.values()) == {1}
 
 
-@pytest.mark.parametrize(("gap", "lose_page", "step"), [(2, False, 2), (15, True, 3), (60, False, 4), (0, True, 3)])
+@pytest.mark.parametrize(("gap", "lose_page", "step"), [(2, False, 3), (15, True, 5), (60, False, 7), (0, True, 5)])
 def test_with_the_cdr_file_no_cut_loses_or_doubles_a_call(
     story: list[Told], tmp_path: Path, *, gap: int, lose_page: bool, step: int
 ) -> None:
@@ -187,8 +187,32 @@ def test_without_a_cut_nothing_is_told_twice(story: list[Told]) -> None:
     replay = Replay(story)
     pages = list(Listening(replay, make_settings(internal="log", trunks=()), None, replay.now_s).pages(replay.stop))
     assert sum(len(json.loads(page.body)["calls"]) for page in pages if page.body) == 10
-    assert json.loads(pages[-1].cursor)["open"] == {}
+    assert [json.loads(page.cursor)["open"] for page in (pages[0], pages[-1])] == [{}, {}]
     assert max(len(page.cursor) for page in pages) < 20_000
+
+
+def test_a_cut_in_which_nothing_happens_changes_nothing() -> None:
+    """What was heard a moment before it is not forgotten: the beginning of a hold, of which nothing else tells."""
+    told = talk(inbound(), 10).at("1.2", "Hold").then(7).at("1.2", "Unhold").then(3).hangup("1.2", "1.1").told
+    whole, *cuts = (
+        [evolve(event, leaf="") for event in listen(Replay(told), make_settings(), cut=cut, gap=0, lose_page=False)]
+        for cut in (None, *range(len(told)))
+    )
+    assert isinstance(whole[1], InteractionCompleted)
+    assert "On hold 7 s" in (whole[1].text or "")
+    assert [cut == whole for cut in cuts] == [True] * len(told)
+
+
+def test_the_cdr_of_a_call_that_was_partly_heard_is_waited_for(story: list[Told]) -> None:
+    """The exchange may write it a moment after the call is over."""
+    ledger = Ledger.at(None, make_settings(trunks=(), cdr_csv="Master.csv"))
+    ledger.hear(story[0])
+    ledger.resume([evolve(story[0], name="CoreShowChannel")], story[0].at + 5)
+    end = evolve(story[0], name="Hangup", at=story[0].at + 9)
+    ledger.hear(end)
+    assert ledger.sweep(end.at + 2) == []
+    assert ledger.wanting == {CALLS[0]}
+    assert [leaf["type"] for leaf in ledger.sweep(end.at + 6)] == ["began", "ended"]
 
 
 def test_events_told_twice_change_nothing(story: list[Told]) -> None:

@@ -1,6 +1,7 @@
 """AMI's framing: whatever arrives, in whatever pieces, is packets."""
 
 import pytest
+from attrs import asdict
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -84,6 +85,7 @@ def test_what_is_too_long_is_cut_and_the_next_is_whole() -> None:
     found: list[Packet] = []
     for piece in (b"Event: A\r\nLong: ", *[b"x" * 30_000] * 9, b"\r\nAfter: yes\r\n\r\n", EVENT):
         found.extend(framing.feed(piece))
+        assert len(asdict(framing)["_rest"]) <= MAX_LINE_BYTES
     assert len(found[0]["Long"]) <= MAX_LINE_BYTES
     assert found[0]["After"] == "yes"
     assert found[1] == packets(EVENT)[0]
