@@ -15,9 +15,9 @@ from typing import Any
 import attrs
 from attrs import frozen
 
+from crocevia import ObjectSchema
 from crocevia.errors import ConfigError
 from crocevia.mapping import Lens, ObjectMapping, Reference
-from crocevia.model import ObjectSchema
 from crocevia_salesforce.values import written_text
 
 OBJECT = "Task"

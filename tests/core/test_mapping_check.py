@@ -49,6 +49,16 @@ def test_each_field_of_a_right_mapping_is_told() -> None:
     ]
 
 
+def test_a_field_that_a_crm_may_lack_is_left_out() -> None:
+    """Said, and no problem."""
+    lens = Plain(name="loyalty", field="Loyalty", codec=CODECS["decimal"], optional=True)
+
+    level, what, do = only(findings(schema(), lens))
+
+    assert (level, what) == ("warning", "Contact.Loyalty")
+    assert "loyalty is left out" in do
+
+
 def test_missing_field_says_what_was_meant() -> None:
     """Near names of the CRM are shown."""
     level, what, do = only(findings(schema(FieldSchema(name="Loyalty__c", type="double")), loyalty()))

@@ -64,12 +64,13 @@ def _field(
     what = f"{mapping.object}.{name}"
     described = schema.fields.get(name)
     ours = ", ".join(lens.fields)
-    if described is None and lens.optional:
-        return Finding(level="warning", what=what, do=f"it is not there, so {ours} is left out: create it in the CRM")
     if described is None:
         step = f"create it in the CRM, or map {ours} to another field or to false"
         told = f"{mapping.object} has no such field{_near(name, schema)}: {step}"
-        return Finding(level="problem", what=what, do=told)
+        left_out = f"it is not there, so {ours} is left out: create it in the CRM"
+        return Finding(
+            level="warning" if lens.optional else "problem", what=what, do=left_out if lens.optional else told
+        )
     if isinstance(lens, Plain) and (wrong := _wrong_type(lens, described, types)):
         return Finding(level="problem", what=what, do=wrong)
     written = writes and lens.direction != "from crm"
