@@ -96,6 +96,14 @@ def test_a_hostile_page_takes_little_time(unit: str) -> None:
     assert time.process_time() - began_s < 3.0
 
 
+def test_a_tree_too_deep_or_too_large_to_be_set_is_still_read() -> None:
+    """In order, a line for each block."""
+    for unit in ("<div>", "<span>"):
+        assert hypertext.said(f"<p>uno</p>{unit * 160}due<p>tre", keeps_quotes=False)[0] == "uno\ndue\ntre"
+    many = hypertext.said("<p>a b</p>" * 25_000, keeps_quotes=False)[0]
+    assert many == "\n".join(["a b"] * 25_000)
+
+
 def test_flowed_lines_are_joined() -> None:
     """RFC 3676: a space at the end goes on, a quote does not flow into what is not one."""
     assert quoting.unflowed("One \nline.\n>> two \n>> deep\nnew\n-- \nsig") == "One line.\n>> two deep\nnew\n-- \nsig"
