@@ -193,7 +193,7 @@ def test_without_a_cut_nothing_is_told_twice(story: list[Told]) -> None:
 
 def test_a_cut_in_which_nothing_happens_changes_nothing() -> None:
     """What was heard a moment before it is not forgotten: the beginning of a hold, of which nothing else tells."""
-    told = talk(inbound(), 10).at("1.2", "Hold").then(7).at("1.2", "Unhold").then(3).hangup("1.2", "1.1").told
+    told = talk(inbound(), 0.5).at("1.2", "Hold").then(7).at("1.2", "Unhold").then(3).hangup("1.2", "1.1").told
     whole, *cuts = (
         [evolve(event, leaf="") for event in listen(Replay(told), make_settings(), cut=cut, gap=0, lose_page=False)]
         for cut in (None, *range(len(told)))
