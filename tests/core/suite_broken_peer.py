@@ -4,6 +4,7 @@
 import hashlib
 import hmac
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -64,6 +65,10 @@ def _digest(token: Secret, at: str, body: bytes) -> str:
     return hmac.new(token.reveal().encode(), at.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
+def _basic(settings: Settings) -> str:
+    return "Basic " + b64encode(b"app:" + settings.token.reveal().encode()).decode()
+
+
 def _signed(body: bytes, settings: Settings, at: datetime) -> dict[str, str]:
     seconds = str(int(at.timestamp()))
     return {"X-Time": seconds, "X-Signature": _digest(settings.token, seconds, body)}
@@ -86,7 +91,7 @@ class GoodChannel(Connector[Settings], ReceivesWebhooks, SendsMessages, Polls, H
     leaf_paths = ("messages.*",)
 
     def authorise(self) -> Mapping[str, str]:
-        return {"Authorization": self.settings.token.reveal()}
+        return {"Authorization": _basic(self.settings)}
 
     def challenge(self, request: Request) -> str | None:
         if request.method != "GET" or "challenge" not in request.query:
@@ -199,7 +204,7 @@ class GoodPeer(Peer):
         self.people = {"ada", "bob", "eve"}
 
     def serve(self, asked: Asked) -> Answered:
-        if asked.headers.get("authorization") != self.settings.token.reveal():
+        if asked.headers.get("authorization") != _basic(self.settings):
             return Answered(status=401)
         if asked.path == "/messages" and asked.method == "GET":
             after = int(asked.query["after"])
