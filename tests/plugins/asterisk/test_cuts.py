@@ -50,8 +50,8 @@ class Replay:
         pass
 
     def now_s(self) -> float:
-        """The time of the event that is told next."""
-        return self.story[min(self.position, len(self.story) - 1)].at + self._late_s
+        """The time of the last event, whether or not it was heard."""
+        return self.story[max(self.position - 1, 0)].at + self._late_s
 
     def channels(self) -> list[Told]:
         """Which channels the events so far leave up."""
