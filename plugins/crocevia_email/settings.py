@@ -112,8 +112,8 @@ class Settings:
 
     @property
     def sender(self) -> str:
-        """The address that answers come from."""
-        return self.from_address or self.addresses[0]
+        """The address that answers come from; `""` where no settings were given, as for one mail translated by hand."""
+        return self.from_address or next(iter(self.addresses), "")
 
     @property
     def domain(self) -> str:

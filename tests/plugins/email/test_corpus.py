@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from crocevia import Attachment, InteractionSeen, StatusReported, Unrecognised
+from crocevia.cli import main
 from tests.plugins.email.conftest import NOW, Parse
 
 CHATWOOT = "4e6e35f5a38b4_479f13bb90078178@small-app-01.mail"
@@ -157,9 +159,16 @@ def test_every_mail_cut_anywhere_is_still_a_mail(corpus: Path, parse: Parse) -> 
     """A line that broke, a disk that was full: what is there is read."""
     for file in sorted((corpus / "payloads" / "email").rglob("*.eml")):
         body = file.read_bytes()[:20_000]
-        for end in range(40, len(body), max(1, len(body) // 6)):
+        for end in range(40, len(body), max(1, len(body) // 3)):
             (event,) = parse(body[:end])
             assert event is not None
+
+
+def test_a_mail_is_translated_without_any_settings(corpus: Path) -> None:
+    """By `crocevia translate`, to look at it."""
+    path = corpus / "payloads" / "email" / "chatwoot" / "reply_cc.eml"
+    done = CliRunner().invoke(main, ["translate", "email", str(path)])
+    assert (done.exit_code, "Find the related inbox." in done.output) == (0, True)
 
 
 def test_attachments_have_keys_where_the_mailbox_is_known(corpus: Path, parse: Parse) -> None:
