@@ -42,7 +42,7 @@ def pull(world: World, live: Live, lease: Lease | None = None, most_pages: int =
             with live.gate.call(READ):
                 page = _read(live, stream, cursor.text)
             keep(world, live, stream, page, complete=cursor.complete or not page.more, lease=lease)
-            if not page.more:
+            if not page.more or page.cursor == cursor.text:  # more, and nothing moves: not before the next poll
                 break
         else:
             more = True
