@@ -34,7 +34,12 @@ _MOST_ROUNDS = 30
 _MOST_TURNS = 200
 _LONGEST_RUN_S = 600
 FLOWS = frozenset(
-    f"test_{name}" for name in ("sync_sends", "sync_gate", "sync_commands", "sync_judge", "sync_replies", "web_pages")
+    f"test_{name}"
+    for name in (
+        *("audit", "backfill", "identity_resolve", "judge_contested", "judge_nothing", "judge_versions", "plan"),
+        *("reviews", "sync_commands", "sync_crash", "sync_gate", "sync_intake", "sync_judge", "sync_merge"),
+        *("sync_parking", "sync_push", "sync_replies", "sync_sends", "web_pages"),
+    )
 )
 """Modules whose statements others try on PostgreSQL too: with it, they belong to the lane of real servers."""
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")

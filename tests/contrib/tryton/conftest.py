@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,14 @@ from crocevia import Http, Secret
 from crocevia_tryton.connector import Settings, Tryton
 from crocevia_tryton.rpc import Rpc
 from crocevia_tryton.server import TrytonServer, running_tryton
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs a server belongs to the lane of real ones."""
+    for item in items:
+        needs = "server" in getattr(item, "fixturenames", ()) or item.path.name == "test_server.py"
+        if item.path.parent == Path(__file__).parent and needs:
+            item.add_marker(pytest.mark.peers)
 
 
 @pytest.fixture(scope="session")
