@@ -9,6 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -92,12 +93,21 @@ class Keeper:
         with self._hold:
             if self.process is None or self.process.poll() is not None:
                 return False
-            what(self.process.pid)
+            try:
+                what(self.process.pid)
+            except ProcessLookupError:  # it has died since
+                return False
             return True
 
     # --- its thread ---------------------------------------------------------------------------------------------------
 
     def _tend(self) -> None:
+        try:
+            self._keep()
+        finally:
+            self.stays.set()  # whatever happened: nobody waits for ever
+
+    def _keep(self) -> None:
         with self.log.open("ab", buffering=0) as log:
             for number, life in enumerate(self.lives):
                 if self._stopping.is_set():
@@ -141,7 +151,7 @@ class Keeper:
             time.sleep(_LOOK_S)
         by_itself = process.poll() is not None
         if not by_itself:
-            with self._hold:
+            with self._hold, suppress(ProcessLookupError):  # it may die of itself just now
                 os.kill(process.pid, signal.SIGKILL)
         process.wait()
         self.process = None
