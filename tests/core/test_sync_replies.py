@@ -107,12 +107,11 @@ def test_what_never_went_is_sent_when_a_person_says_so(crossroads: Crossroads) -
     crossroads.check()
 
 
+@pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 def test_replaying_everything_leaves_out_what_may_have_gone(
     crossroads: Crossroads, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only its own id, named, sends it again."""
-    if not crossroads.store.url.startswith("sqlite"):
-        pytest.skip("the command line is the same on each database")
+    """Only its own id, named, sends it again; the command line is the same on each database."""
     interrupted(crossroads, "send.claimed")
     settings = tmp_path / "crocevia.toml"
     settings.write_text(f'[crocevia]\nstore = "{crossroads.store.url}"\n')
